@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Messages between roles: a table of rows (name, from, to, largest size). io/ipc refuses a message that is not in the
+ * table, comes from the wrong role or is too long; the receiver treats bodies as input. Framing on the stream socket:
+ * {u32 body length; u16 message; u16 zero; u64 session} then the body. `session` names one client's session (given
+ * by front, never reused while it runs), 0 where a message concerns none. Bodies: app/ipc_messages.h. */
+#ifndef APP_IPC_TABLE_H
+#define APP_IPC_TABLE_H
+
+#include <stdint.h>
+
+enum role { ROLE_PARENT, ROLE_FRONT, ROLE_ENGINE, ROLE_VAULT, ROLE_KEEPER, ROLE_COUNT };
+
+/*  name                 from          to           largest body */
+#define IPC_TABLE(X)                                                                                         \
+    X(IPC_CONFIG, ROLE_PARENT, ROLE_COUNT, 65536) /* to any role: its part of the configuration */           \
+    X(IPC_CHANNEL, ROLE_PARENT, ROLE_COUNT, 16)   /* {u8 role; u16 index} + a descriptor: a new neighbour */ \
+    X(IPC_SOCKET, ROLE_PARENT, ROLE_COUNT, 128)   /* {u8 use; vec8 text} + a bound descriptor */             \
+    X(IPC_START, ROLE_PARENT, ROLE_COUNT, 0)      /* everything was handed over: drop powers and serve */    \
+    X(IPC_STOP, ROLE_PARENT, ROLE_COUNT, 1)       /* {u8 drain} */                                           \
+    X(IPC_READY, ROLE_COUNT, ROLE_PARENT, 0)                                                                 \
+    X(IPC_DRAINED, ROLE_COUNT, ROLE_PARENT, 0)                                                               \
+    X(IPC_TLS, ROLE_PARENT, ROLE_FRONT, 65536)        /* certificate chain and key, PEM (reload) */          \
+    X(IPC_HEALTH, ROLE_PARENT, ROLE_FRONT, 64)        /* which roles are up */                               \
+    X(IPC_STATS, ROLE_COUNT, ROLE_FRONT, 65536)       /* a role's metrics as exposition text, each second */ \
+    X(IPC_ASK, ROLE_FRONT, ROLE_KEEPER, 131072)       /* one API call */                                     \
+    X(IPC_TOLD, ROLE_KEEPER, ROLE_FRONT, 1048576)     /* its answer */                                       \
+    X(IPC_JOIN, ROLE_FRONT, ROLE_KEEPER, 8192)        /* somebody wants into a room */                       \
+    X(IPC_JOIN_ANSWER, ROLE_KEEPER, ROLE_FRONT, 1024) /* refused, waiting, or admitted at engine N */        \
+    X(IPC_ACT, ROLE_FRONT, ROLE_KEEPER, 1024)         /* a member's act that needs a verdict */              \
+    X(IPC_ACT_ANSWER, ROLE_KEEPER, ROLE_FRONT, 1024)                                                         \
+    X(IPC_ADMIT, ROLE_KEEPER, ROLE_ENGINE, 2048)      /* a verdict and the session it lets in */             \
+    X(IPC_EXPEL, ROLE_KEEPER, ROLE_ENGINE, 512)       /* end a session at once, with the reason */           \
+    X(IPC_ROOM_SET, ROLE_KEEPER, ROLE_ENGINE, 512)    /* lock, end, mute a source of a member */             \
+    X(IPC_MEMBER, ROLE_ENGINE, ROLE_KEEPER, 512)      /* a member came or went */                            \
+    X(IPC_TO_ROOM, ROLE_FRONT, ROLE_ENGINE, 262656)   /* a client's room message */                          \
+    X(IPC_GONE, ROLE_FRONT, ROLE_ENGINE, 16)          /* the session's socket is closed */                   \
+    X(IPC_LEFT, ROLE_FRONT, ROLE_KEEPER, 16)          /* the same, to the keeper */                          \
+    X(IPC_TO_CLIENTS, ROLE_ENGINE, ROLE_FRONT, 393216) /* a room message for these sessions */               \
+    X(IPC_FINISH, ROLE_ENGINE, ROLE_FRONT, 16)        /* close the session's socket after what was sent */   \
+    X(IPC_ENVELOPE, ROLE_FRONT, ROLE_ENGINE, 1049088) /* sealed rooms: opaque bytes in */                    \
+    X(IPC_ENVELOPES, ROLE_ENGINE, ROLE_FRONT, 1064960) /* and out, to these sessions */                      \
+    X(IPC_VAULT_KEYS, ROLE_VAULT, ROLE_KEEPER, 1024)  /* public keys; the relay's secret */                  \
+    X(IPC_SIGN, ROLE_KEEPER, ROLE_VAULT, 65536)       /* {u8 purpose; bytes} */                              \
+    X(IPC_SIGNED, ROLE_VAULT, ROLE_KEEPER, 512)                                                              \
+    X(IPC_TURN_STREAM, ROLE_FRONT, ROLE_ENGINE, 65536) /* TURN beside HTTPS: opaque stream bytes, both ways */ \
+    X(IPC_TURN_BACK, ROLE_ENGINE, ROLE_FRONT, 65536)
+
+enum ipc_message {
+    IPC_NONE,
+#define X(name, from, to, max) name,
+    IPC_TABLE(X)
+#undef X
+        IPC_COUNT
+};
+
+struct ipc_row {
+    const char *name;
+    enum role from, to; /* ROLE_COUNT: any role */
+    uint32_t max;
+};
+/* The row of m, or NULL. */
+const struct ipc_row *ipc_row(unsigned m);
+
+#endif
