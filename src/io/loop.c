@@ -117,10 +117,11 @@ static void dispatch(struct loop *l, const struct epoll_event *ev, usec now)
     uint32_t i = (uint32_t)ev->data.u64, generation = (uint32_t)(ev->data.u64 >> 32);
     const struct watch *w = &l->watch[i];
     if (w->fd < 0 || w->generation != generation) return;
-    unsigned events = (ev->events & ((uint32_t)EPOLLIN | (uint32_t)EPOLLRDHUP | (uint32_t)EPOLLHUP | (uint32_t)EPOLLERR)
-                           ? (unsigned)LOOP_READ
-                           : 0u) |
-                      (ev->events & (uint32_t)EPOLLOUT ? (unsigned)LOOP_WRITE : 0u);
+    unsigned events =
+        (ev->events & ((uint32_t)EPOLLIN | (uint32_t)EPOLLRDHUP | (uint32_t)EPOLLHUP | (uint32_t)EPOLLERR)
+             ? (unsigned)LOOP_READ
+             : 0u) |
+        (ev->events & (uint32_t)EPOLLOUT ? (unsigned)LOOP_WRITE : 0u);
     w->ready(w->ctx, events, now);
 }
 

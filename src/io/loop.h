@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The event loop of a role: epoll, one thread. The clock is read once per turn and handed to everybody.
- * Descriptors are watched with a function that is called when they are ready; after all of a batch the turn function
- * runs and says when it wants to be woken. A watch may be dropped at any time, also from inside a call: events already
- * fetched for it are thrown away. Never owns the descriptors. */
+ * Descriptors are watched with a function that is called when they are ready; after all of a batch the turn
+ * function runs and says when it wants to be woken. A watch may be dropped at any time, also from inside a
+ * call: events already fetched for it are thrown away. Never owns the descriptors. */
 #ifndef IO_LOOP_H
 #define IO_LOOP_H
 
@@ -20,7 +20,8 @@ typedef usec loop_turn(void *ctx, usec now);                   /* when to be cal
 struct loop *loop_new(void);
 void loop_free(struct loop *l);
 /* Watches fd; *watch names it for the calls below. ERR_FULL over 65,536 watches, ERR_NOMEM, ERR_IO. */
-enum err loop_add(struct loop *l, int fd, unsigned events, loop_ready *ready, void *ctx, uint32_t *watch) MUST_CHECK;
+enum err loop_add(struct loop *l, int fd, unsigned events, loop_ready *ready, void *ctx,
+                  uint32_t *watch) MUST_CHECK;
 /* Changes the events wanted. */
 void loop_want(struct loop *l, uint32_t watch, unsigned events);
 /* Stops watching; call before the descriptor is closed. 0 is no watch and is ignored. */

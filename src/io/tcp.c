@@ -84,7 +84,8 @@ enum err tcp_accept(int listener, int *fd, struct path *from)
     socklen_t n = sizeof a;
     int one = 1, got = accept4(listener, (struct sockaddr *)&a, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (got < 0) {
-        if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ECONNABORTED || errno == EINTR) return ERR_AGAIN;
+        if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ECONNABORTED || errno == EINTR)
+            return ERR_AGAIN;
         return errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM ? ERR_FULL : ERR_IO;
     }
     setsockopt(got, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);

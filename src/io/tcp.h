@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * TCP and its addresses: accept, read, write, all without blocking, errors in our words. Addresses are text of the
- * form 192.0.2.1:443 or [2001:db8::1]:443. */
+ * TCP and its addresses: accept, read, write, all without blocking, errors in our words. Addresses are text
+ * of the form 192.0.2.1:443 or [2001:db8::1]:443. */
 #ifndef IO_TCP_H
 #define IO_TCP_H
 
