@@ -141,6 +141,34 @@ struct send { /* one sendmmsg in the making */
     int fd;
 };
 
+/* The kernel or the device would not segment this message: each datagram by itself. */
+static void send_singly(struct udp *u, struct send *s, unsigned at)
+{
+    struct msghdr *h = &s->m[at].msg_hdr;
+    for (size_t i = 0; i < h->msg_iovlen; i++) {
+        struct msghdr one = {.msg_name = h->msg_name,
+                             .msg_namelen = h->msg_namelen,
+                             .msg_iov = &h->msg_iov[i],
+                             .msg_iovlen = 1};
+        u->counts.send_calls++;
+        if (sendmsg(s->fd, &one, MSG_DONTWAIT) < 0)
+            u->counts.send_failed++;
+        else
+            u->counts.sent++;
+    }
+}
+
+static void send_failed(struct udp *u, struct send *s, unsigned at, int why)
+{
+    bool refused_offload = why == EIO || why == EINVAL || why == EMSGSIZE || why == EOPNOTSUPP;
+    if (s->packets[at] > 1 && refused_offload) {
+        if (why == EIO) u->gso = false; /* the device has no checksum offload: it will never work */
+        send_singly(u, s, at);
+        return;
+    }
+    u->counts.send_failed += s->packets[at]; /* lost, as on the wire */
+}
+
 static void send_now(struct udp *u, struct send *s)
 {
     for (unsigned at = 0; at < s->count;) {
@@ -148,8 +176,7 @@ static void send_now(struct udp *u, struct send *s)
         u->counts.send_calls++;
         if (n <= 0) {
             if (n < 0 && errno == EINTR) continue;
-            u->counts.send_failed += s->packets[at]; /* this one is lost, as on the wire */
-            at++;
+            send_failed(u, s, at++, errno);
             continue;
         }
         for (int i = 0; i < n; i++)
