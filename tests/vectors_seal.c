@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * HPKE (RFC 9180 appendix A), SFrame (RFC 9605) and the MLS working group's crypto-basics. */
+#include "vectors.h"
+
+#include <stdio.h>
+
+#include "seal/hpke.h"
+#include "seal/kdf.h"
+#include "seal/suite.h"
+
+/* ---- HPKE ---- */
+
+static bool hpke_is(const json_t *root)
+{
+    const json_t *o = first_of(root);
+    return vec_has(o, "kem_id") && vec_has(o, "kdf_id") && vec_has(o, "aead_id") && vec_has(o, "skRm");
+}
+
+static bool same(struct span got, struct span want)
+{
+    return span_equal(got, want);
+}
+
+/* DeriveKeyPair(ikm) gives the private and public key of the vector. */
+static bool key_pair(struct sheet *s, const json_t *o, uint16_t kem, const char *const names[3])
+{
+    if (!vec_has(o, names[0])) return true;
+    struct secret priv;
+    uint8_t pub[HPKE_ENC_MAX];
+    size_t n;
+    return hpke_derive_key_pair(s->crypto, kem, vec_hex(s, o, names[0]), &priv, pub, &n) == OK &&
+           same(secret_span(&priv), vec_hex(s, o, names[1])) && same(SPAN(pub, n), vec_hex(s, o, names[2]));
+}
+
+static bool hpke_messages(struct sheet *s, const json_t *o, struct hpke *to, struct hpke *from)
+{
+    size_t i;
+    const json_t *m;
+    json_array_foreach(json_object_get(o, "encryptions"), i, m)
+    {
+        struct span pt = vec_hex(s, m, "pt"), ct = vec_hex(s, m, "ct"), aad = vec_hex(s, m, "aad");
+        uint8_t *b = sheet_take(s, pt.n + CRYPTO_TAG_SIZE), *back = sheet_take(s, pt.n);
+        to->seq = from->seq = vec_has(m, "sequence") ? vec_u64(m, "sequence") : i;
+        if (hpke_seal(to, aad, pt, b) != OK || !same(SPAN(b, pt.n + CRYPTO_TAG_SIZE), ct)) return false;
+        if (hpke_open(from, aad, ct, back) != OK || !same(SPAN(back, pt.n), pt)) return false;
+        b[i % ct.n] ^= 1;
+        from->seq--;
+        if (hpke_open(from, aad, SPAN(b, ct.n), back) != ERR_AUTH) return false;
+    }
+    json_array_foreach(json_object_get(o, "exports"), i, m)
+    {
+        size_t n = vec_u64(m, "L");
+        uint8_t *b = sheet_take(s, n);
+        struct span context = vec_hex(s, m, "exporter_context"), want = vec_hex(s, m, "exported_value");
+        if (hpke_export(to, context, MSPAN(b, n)) != OK || !same(SPAN(b, n), want)) return false;
+        if (hpke_export(from, context, MSPAN(b, n)) != OK || !same(SPAN(b, n), want)) return false;
+    }
+    return true;
+}
+
+static const char *hpke_case(struct sheet *s, const json_t *o)
+{
+    static const char *const pairs[][3] = {
+        {"ikmE", "skEm", "pkEm"}, {"ikmR", "skRm", "pkRm"}, {"ikmS", "skSm", "pkSm"}};
+    struct hpke_with with = {
+        .crypto = s->crypto,
+        .kem = (uint16_t)vec_u64(o, "kem_id"),
+        .kdf = (uint16_t)vec_u64(o, "kdf_id"),
+        .aead = (uint16_t)vec_u64(o, "aead_id"),
+        .info = vec_hex(s, o, "info"),
+        .psk = vec_hex(s, o, "psk"),
+        .psk_id = vec_hex(s, o, "psk_id"),
+        .ephemeral_ikm = vec_hex(s, o, "ikmE"),
+        .sender_priv = vec_hex(s, o, "skSm"),
+        .sender_pub = vec_hex(s, o, "pkSm"),
+    };
+    for (size_t i = 0; i < COUNT_OF(pairs); i++)
+        if (!key_pair(s, o, with.kem, pairs[i])) return "derived key pair";
+    struct hpke to = {0}, from = {0};
+    uint8_t enc[HPKE_ENC_MAX];
+    size_t enc_n;
+    if (hpke_send(&to, &with, vec_hex(s, o, "pkRm"), enc, &enc_n) != OK) return "sender's setup";
+    if (!same(SPAN(enc, enc_n), vec_hex(s, o, "enc"))) return "encapsulation";
+    if (hpke_receive(&from, &with, vec_hex(s, o, "skRm"), SPAN(enc, enc_n)) != OK) return "receiver's setup";
+    if (!same(secret_span(&to.exporter), vec_hex(s, o, "exporter_secret"))) return "exporter secret";
+    if (to.key.n && (!same(secret_span(&to.key), vec_hex(s, o, "key")) ||
+                     !same(SPAN_OF(to.base_nonce), vec_hex(s, o, "base_nonce"))))
+        return "key schedule";
+    bool ok = hpke_messages(s, o, &to, &from);
+    hpke_fini(&to);
+    hpke_fini(&from);
+    return ok ? NULL : "messages or exports";
+}
+
+static void hpke_run(struct sheet *s, const json_t *root)
+{
+    size_t i;
+    const json_t *o;
+    json_array_foreach(root, i, o)
+    {
+        char suite[24];
+        uint64_t kem = vec_u64(o, "kem_id"), kdf = vec_u64(o, "kdf_id"), aead = vec_u64(o, "aead_id");
+        snprintf(suite, sizeof suite, "%u-%u-%u", (unsigned)kem, (unsigned)kdf, (unsigned)aead);
+        if (!hpke_supported((uint16_t)kem, (uint16_t)kdf, (uint16_t)aead)) {
+            sheet_unsupported(s, suite);
+            continue;
+        }
+        const char *bad = hpke_case(s, o);
+        sheet_case(s, suite, !bad, bad);
+    }
+}
+
+/* ---- crypto-basics ---- */
+
+static bool basics_is(const json_t *root)
+{
+    const json_t *o = first_of(root);
+    return vec_has(o, "ref_hash") && vec_has(o, "expand_with_label") && vec_has(o, "sign_with_label");
+}
+
+static struct span text_of(const json_t *o, const char *key)
+{
+    const json_t *v = json_object_get(o, key);
+    return SPAN(json_string_value(v), json_string_length(v));
+}
+
+static bool basics_hashes(struct sheet *s, const struct suite *u, const json_t *o)
+{
+    uint8_t b[SUITE_NH];
+    const json_t *v = json_object_get(o, "ref_hash");
+    if (suite_ref_hash(u, text_of(v, "label"), vec_hex(s, v, "value"), b) != OK ||
+        !same(SPAN_OF(b), vec_hex(s, v, "out")))
+        return false;
+    v = json_object_get(o, "expand_with_label");
+    size_t n = vec_u64(v, "length");
+    uint8_t *out = sheet_take(s, n);
+    if (suite_expand(u, vec_hex(s, v, "secret"), text_of(v, "label"), vec_hex(s, v, "context"),
+                     MSPAN(out, n)) != OK ||
+        !same(SPAN(out, n), vec_hex(s, v, "out")))
+        return false;
+    v = json_object_get(o, "derive_secret");
+    struct secret k;
+    if (suite_derive(u, vec_hex(s, v, "secret"), text_of(v, "label"), &k) != OK ||
+        !same(secret_span(&k), vec_hex(s, v, "out")))
+        return false;
+    v = json_object_get(o, "derive_tree_secret");
+    n = vec_u64(v, "length");
+    out = sheet_take(s, n);
+    return suite_derive_tree(u, vec_hex(s, v, "secret"), text_of(v, "label"),
+                             (uint32_t)vec_u64(v, "generation"), MSPAN(out, n)) == OK &&
+           same(SPAN(out, n), vec_hex(s, v, "out"));
+}
+
+static bool basics_sign(struct sheet *s, const struct suite *u, const json_t *v)
+{
+    struct span pub = vec_hex(s, v, "pub"), label = text_of(v, "label"), content = vec_hex(s, v, "content"),
+                sig = vec_hex(s, v, "signature");
+    uint8_t own[CRYPTO_SIGN_MAX], *bent = sheet_take(s, sig.n);
+    size_t n;
+    if (suite_verify(u, pub, label, content, sig) != OK) return false;
+    memcpy(bent, sig.p, sig.n);
+    bent[sig.n / 2] ^= 4;
+    if (suite_verify(u, pub, label, content, SPAN(bent, sig.n)) != ERR_AUTH) return false;
+    if (suite_verify(u, pub, SPAN_LIT("another"), content, sig) != ERR_AUTH) return false;
+    return suite_sign(u, vec_hex(s, v, "priv"), label, content, own, &n) == OK &&
+           suite_verify(u, pub, label, content, SPAN(own, n)) == OK;
+}
+
+static bool basics_encrypt(struct sheet *s, const struct suite *u, const json_t *v)
+{
+    struct suite_box to = {vec_hex(s, v, "pub"), text_of(v, "label"), vec_hex(s, v, "context")};
+    struct suite_box from = {vec_hex(s, v, "priv"), to.label, to.context};
+    struct span ct = vec_hex(s, v, "ciphertext"), pt = vec_hex(s, v, "plaintext");
+    uint8_t *back = sheet_take(s, ct.n), *own = sheet_take(s, ct.n), enc[HPKE_ENC_MAX];
+    if (ct.n != pt.n + CRYPTO_TAG_SIZE) return false;
+    if (suite_decrypt(u, &from, vec_hex(s, v, "kem_output"), ct, back) != OK || !same(SPAN(back, pt.n), pt))
+        return false;
+    return suite_encrypt(u, &to, pt, enc, own) == OK &&
+           suite_decrypt(u, &from, SPAN(enc, u->npk), SPAN(own, ct.n), back) == OK &&
+           same(SPAN(back, pt.n), pt);
+}
+
+static void basics_run(struct sheet *s, const json_t *root)
+{
+    size_t i;
+    const json_t *o;
+    json_array_foreach(root, i, o)
+    {
+        json_int_t id = (json_int_t)vec_u64(o, "cipher_suite");
+        struct suite u;
+        if (suite_init(&u, (uint16_t)id, s->crypto) != OK) {
+            sheet_unsupported(s, suite_name(id));
+            continue;
+        }
+        bool hashes = basics_hashes(s, &u, o),
+             sign = basics_sign(s, &u, json_object_get(o, "sign_with_label")),
+             encrypt = basics_encrypt(s, &u, json_object_get(o, "encrypt_with_label"));
+        sheet_case(s, suite_name(id), hashes && sign && encrypt,
+                   !hashes ? "hashes and secrets"
+                   : !sign ? "signature"
+                           : "encryption");
+    }
+}
+
+const struct format vectors_seal[] = {
+    {"hpke", hpke_is, hpke_run},
+    {"crypto-basics", basics_is, basics_run},
+    {0},
+};
