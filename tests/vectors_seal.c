@@ -6,6 +6,7 @@
 
 #include "seal/hpke.h"
 #include "seal/kdf.h"
+#include "seal/sframe.h"
 #include "seal/suite.h"
 
 /* ---- HPKE ---- */
@@ -202,7 +203,100 @@ static void basics_run(struct sheet *s, const json_t *root)
     }
 }
 
+/* ---- SFrame: an object of arrays, each array's cases of one shape ---- */
+
+enum shape { NO_SHAPE, HEADER, COUNTER_MODE, FRAME };
+
+static enum shape sframe_shape(const json_t *array)
+{
+    const json_t *o = first_of(array);
+    if (vec_has(o, "kid") && vec_has(o, "ctr") && vec_has(o, "encoded")) return HEADER;
+    if (vec_has(o, "enc_key") && vec_has(o, "auth_key") && vec_has(o, "nonce")) return COUNTER_MODE;
+    if (vec_has(o, "base_key") && vec_has(o, "sframe_key") && vec_has(o, "sframe_salt")) return FRAME;
+    return NO_SHAPE;
+}
+
+static bool sframe_is(const json_t *root)
+{
+    const char *key;
+    json_t *v;
+    if (!json_is_object(root) || json_object_size(root) == 0) return false;
+    json_object_foreach((json_t *)(uintptr_t)root, key, v) if (sframe_shape(v) == NO_SHAPE) return false;
+    return true;
+}
+
+static bool header_case(struct sheet *s, const json_t *o)
+{
+    struct sframe_header h = {vec_u64(o, "kid"), vec_u64(o, "ctr")}, back;
+    struct span want = vec_hex(s, o, "encoded");
+    uint8_t b[SFRAME_HEADER_MAX];
+    size_t n = sframe_header_write(h, b), m;
+    if (!same(SPAN(b, n), want)) return false;
+    for (size_t i = 0; i < want.n; i++)
+        if (sframe_header_read(SPAN(want.p, i), &back, &m) != ERR_SHORT) return false;
+    return sframe_header_read(want, &back, &m) == OK && m == n && back.kid == h.kid && back.ctr == h.ctr;
+}
+
+static bool counter_mode_case(struct sheet *s, const json_t *o)
+{
+    struct sframe_key k = {.crypto = s->crypto, .suite = (uint16_t)vec_u64(o, "cipher_suite")};
+    struct span key = vec_hex(s, o, "key"), nonce = vec_hex(s, o, "nonce"), aad = vec_hex(s, o, "aad"),
+                pt = vec_hex(s, o, "pt"), ct = vec_hex(s, o, "ct");
+    uint8_t *b = sheet_take(s, ct.n + SFRAME_TAG_MAX), *back = sheet_take(s, ct.n);
+    if (key.n != sframe_key_size(k.suite) || ct.n != pt.n + sframe_tag_size(k.suite)) return false;
+    memcpy(k.key, key.p, key.n);
+    if (sframe_aead_seal(&k, nonce, aad, pt, b) != OK || !same(SPAN(b, ct.n), ct)) return false;
+    if (sframe_aead_open(&k, nonce, aad, ct, back) != OK || !same(SPAN(back, pt.n), pt)) return false;
+    b[ct.n - 1] ^= 1;
+    return sframe_aead_open(&k, nonce, aad, SPAN(b, ct.n), back) == ERR_AUTH;
+}
+
+static bool frame_case(struct sheet *s, const json_t *o)
+{
+    struct sframe_key k;
+    uint16_t suite = (uint16_t)vec_u64(o, "cipher_suite");
+    uint64_t ctr = vec_u64(o, "ctr");
+    struct span meta = vec_hex(s, o, "metadata"), pt = vec_hex(s, o, "pt"), ct = vec_hex(s, o, "ct");
+    size_t room = pt.n + SFRAME_OVERHEAD_MAX, n;
+    uint8_t *b = sheet_take(s, room), *back = sheet_take(s, ct.n);
+    if (sframe_key_derive(&k, s->crypto, suite, vec_hex(s, o, "base_key"), vec_u64(o, "kid")) != OK)
+        return false;
+    if (!same(SPAN(k.key, sframe_key_size(suite)), vec_hex(s, o, "sframe_key")) ||
+        !same(SPAN_OF(k.salt), vec_hex(s, o, "sframe_salt")))
+        return false;
+    if (sframe_seal(&k, ctr, meta, pt, MSPAN(b, room), &n) != OK || !same(SPAN(b, n), ct)) return false;
+    if (sframe_open(&k, ct, meta, MSPAN(back, ct.n), &n) != OK || !same(SPAN(back, n), pt)) return false;
+    b[ct.n / 2] ^= 1;
+    return sframe_open(&k, SPAN(b, ct.n), meta, MSPAN(back, ct.n), &n) != OK;
+}
+
+static void sframe_run(struct sheet *s, const json_t *root)
+{
+    const char *key;
+    json_t *v;
+    json_object_foreach((json_t *)(uintptr_t)root, key, v)
+    {
+        size_t i;
+        const json_t *o;
+        enum shape shape = sframe_shape(v);
+        json_array_foreach(v, i, o)
+        {
+            const char *suite =
+                shape == HEADER ? ANY_SUITE : suite_name((json_int_t)vec_u64(o, "cipher_suite"));
+            if (shape != HEADER && !sframe_suite_known((uint16_t)vec_u64(o, "cipher_suite")))
+                sheet_unsupported(s, suite);
+            else
+                sheet_case(s, suite,
+                           shape == HEADER         ? header_case(s, o)
+                           : shape == COUNTER_MODE ? counter_mode_case(s, o)
+                                                   : frame_case(s, o),
+                           key);
+        }
+    }
+}
+
 const struct format vectors_seal[] = {
+    {"sframe", sframe_is, sframe_run},
     {"hpke", hpke_is, hpke_run},
     {"crypto-basics", basics_is, basics_run},
     {0},
