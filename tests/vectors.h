@@ -60,8 +60,13 @@ uint64_t vec_u64(const json_t *object, const char *key);
 /* The first element of an array that is an object, or NULL. */
 const json_t *first_of(const json_t *root);
 
+/* Parts of the incamera histories, for vectors_mls.c: the room_policy fields of a history (true when it has
+ * none), and the sframe[] samples of an epoch under its base key. */
+bool policy_holds(struct sheet *s, const json_t *history);
+bool sframe_samples_hold(struct sheet *s, const json_t *samples, struct span base_key);
+
 /* Lists of formats, ended by a row without a name. */
-extern const struct format vectors_seal[]; /* hpke, sframe, crypto-basics, room policies: vectors_seal.c */
+extern const struct format vectors_seal[]; /* hpke, sframe, crypto-basics: vectors_seal.c */
 extern const struct format vectors_mls[];  /* the MLS group's: vectors_mls.c */
 extern const struct format vectors_wire[]; /* stun, srtp: vectors_wire.c */
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "seal/hpke.h"
-#include "seal/kdf.h"
+#include "seal/policy.h"
 #include "seal/sframe.h"
 #include "seal/suite.h"
 
@@ -293,6 +293,93 @@ static void sframe_run(struct sheet *s, const json_t *root)
                            key);
         }
     }
+}
+
+/* ---- parts of the incamera histories ---- */
+
+static bool policy_fields(struct sheet *s, const struct policy *p, const json_t *o)
+{
+    const json_t *a = json_object_get(o, "archive"), *m = json_object_get(o, "moderators"),
+                 *c = json_object_get(o, "credentials"), *u = json_object_get(o, "mls_suites");
+    bool ok = p->version == vec_u64(o, "version") && same(p->room_id, vec_hex(s, o, "room_id")) &&
+              p->serial == vec_u64(o, "serial") && p->not_after == vec_u64(o, "not_after") &&
+              p->mode == vec_u64(o, "mode") && p->join_rule == vec_u64(o, "join_rule") &&
+              p->chat_retention_days == vec_u64(o, "chat_retention_days") &&
+              p->sframe_suite == vec_u64(o, "sframe_suite") &&
+              p->sframe_epoch_bits == vec_u64(o, "sframe_epoch_bits") &&
+              p->sframe_index_bits == vec_u64(o, "sframe_index_bits") && p->flags == vec_u64(o, "flags") &&
+              p->moderators_n == json_array_size(m) && p->credentials_n == json_array_size(c) &&
+              p->mls_suites_n == json_array_size(u) && p->has_archive == json_is_object(a);
+    for (size_t i = 0; ok && i < p->moderators_n; i++)
+        ok = same(p->moderators[i], hex_of(s, json_array_get(m, i)));
+    for (size_t i = 0; ok && i < p->mls_suites_n; i++)
+        ok = p->mls_suites[i] == json_integer_value(json_array_get(u, i));
+    for (size_t i = 0; ok && i < p->credentials_n; i++) {
+        const json_t *k = json_array_get(c, i);
+        ok = p->credentials[i].kind == vec_u64(k, "kind") &&
+             same(p->credentials[i].issuer, text_of(k, "issuer")) &&
+             same(p->credentials[i].issuer_key_hash, vec_hex(s, k, "issuer_key_hash"));
+    }
+    const struct policy_archive *b = &p->archive;
+    return ok &&
+           (!a || (same(b->name, text_of(a, "name")) && same(b->jurisdiction, text_of(a, "jurisdiction")) &&
+                   same(b->notice_url, text_of(a, "notice_url")) && b->scope == vec_u64(a, "scope") &&
+                   b->retention_days == vec_u64(a, "retention_days") &&
+                   b->signature_scheme == vec_u64(a, "signature_scheme") &&
+                   same(b->signature_key, vec_hex(s, a, "signature_key"))));
+}
+
+bool policy_holds(struct sheet *s, const json_t *history)
+{
+    if (!vec_has(history, "room_policy_extension")) return true;
+    struct span whole = vec_hex(s, history, "room_policy_extension"),
+                bare = vec_hex(s, history, "room_policy_encoded");
+    struct policy_signed p;
+    uint8_t hash[POLICY_HASH_SIZE], *b = sheet_take(s, POLICY_SIZE_MAX), *bent = sheet_take(s, whole.n);
+    size_t n;
+    if (policy_decode(whole, &p) != OK ||
+        !policy_fields(s, &p.policy, json_object_get(history, "room_policy")) ||
+        !same(p.owner_key, vec_hex(s, history, "owner_key")) || policy_verify(s->crypto, &p) != OK)
+        return false;
+    if (policy_hash(s->crypto, &p, hash) != OK ||
+        !same(SPAN_OF(hash), vec_hex(s, history, "room_policy_hash")))
+        return false;
+    if (policy_encode(&p.policy, p.signature_scheme, p.owner_key, MSPAN(b, POLICY_SIZE_MAX), &n) != OK ||
+        !same(SPAN(b, n), p.content) || (bare.n && !same(SPAN(b, bare.n < n ? bare.n : n), bare)) ||
+        policy_append(MSPAN(b, POLICY_SIZE_MAX), &n, p.signature) != OK || !same(SPAN(b, n), whole))
+        return false;
+    for (size_t i = 0; i < p.content.n; i += 7) { /* no byte of it may change */
+        memcpy(bent, whole.p, whole.n);
+        bent[i] ^= 1;
+        if (policy_decode(SPAN(bent, whole.n), &p) == OK && policy_verify(s->crypto, &p) == OK) return false;
+    }
+    return true;
+}
+
+bool sframe_samples_hold(struct sheet *s, const json_t *samples, struct span base_key)
+{
+    size_t i;
+    const json_t *o;
+    json_array_foreach(samples, i, o)
+    {
+        struct sframe_key k;
+        uint64_t kid = vec_u64(o, "kid");
+        struct sframe_kid part = sframe_kid_split(SFRAME_LAYOUT_ROOM, kid);
+        struct span pt = vec_hex(s, o, "plaintext"), ct = vec_hex(s, o, "ciphertext");
+        uint8_t *b = sheet_take(s, pt.n + SFRAME_OVERHEAD_MAX);
+        size_t n;
+        if (part.leaf != vec_u64(o, "leaf") || part.context != vec_u64(o, "context")) return false;
+        if (sframe_key_derive(&k, s->crypto, SFRAME_SUITE_ROOM, base_key, kid) != OK ||
+            !same(SPAN(k.key, sframe_key_size(k.suite)), vec_hex(s, o, "sframe_key")) ||
+            !same(SPAN_OF(k.salt), vec_hex(s, o, "sframe_salt")))
+            return false;
+        if (sframe_seal(&k, vec_u64(o, "ctr"), SPAN_NONE, pt, MSPAN(b, pt.n + SFRAME_OVERHEAD_MAX), &n) !=
+                OK ||
+            !same(SPAN(b, n), ct) || sframe_open(&k, ct, SPAN_NONE, MSPAN(b, pt.n), &n) != OK ||
+            !same(SPAN(b, n), pt))
+            return false;
+    }
+    return true;
 }
 
 const struct format vectors_seal[] = {

@@ -45,7 +45,8 @@ struct crypto {
     enum err (*sign_public)(void *ctx, enum crypto_sign s, struct span priv, uint8_t *pub, size_t *pub_n);
     enum err (*sign)(void *ctx, enum crypto_sign s, struct span priv, struct span message, uint8_t *sig,
                      size_t *sig_n);
-    /* OK or ERR_AUTH; only strict DER is accepted for ECDSA, low s is not required */
+    /* OK or ERR_AUTH; only strict DER is accepted for ECDSA, low s is not required; a P-256 key may also be
+     * compressed (33 bytes), as owner and archive keys in room policies are */
     enum err (*verify)(void *ctx, enum crypto_sign s, struct span pub, struct span message, struct span sig);
     enum err (*random)(void *ctx, uint8_t *dst, size_t n);
 };

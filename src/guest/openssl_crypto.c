@@ -16,12 +16,13 @@
 
 #include "base/secret.h"
 
-#define X25519_SIZE  32
-#define ED25519_SIZE 32
-#define ED25519_SIG  64
-#define P256_PRIV    32
-#define P256_PUB     65
-#define BLOCK_MAX    128 /* SHA-512's block, for HMAC */
+#define X25519_SIZE     32
+#define ED25519_SIZE    32
+#define ED25519_SIG     64
+#define P256_PRIV       32
+#define P256_PUB        65
+#define P256_COMPRESSED 33
+#define BLOCK_MAX       128 /* SHA-512's block, for HMAC */
 
 static struct {
     EVP_MD *md[4];       /* by enum crypto_hash */
@@ -342,13 +343,19 @@ static bool der_strict(struct span sig)
     return at == sig.n;
 }
 
+/* The forms of SEC 1 section 2.3.3 but the hybrid and the infinite one. */
+static bool p256_form_ok(struct span pub)
+{
+    return (pub.n == P256_PUB && pub.p[0] == POINT_CONVERSION_UNCOMPRESSED) ||
+           (pub.n == P256_COMPRESSED && (pub.p[0] & 0xfe) == POINT_CONVERSION_COMPRESSED);
+}
+
 static enum err do_verify(void *ctx, enum crypto_sign s, struct span pub, struct span message,
                           struct span sig)
 {
     (void)ctx;
     bool ed = s == CRYPTO_ED25519;
-    if (ed ? !ed25519_public_ok(pub) || sig.n != ED25519_SIG
-           : pub.n != P256_PUB || pub.p[0] != POINT_CONVERSION_UNCOMPRESSED || !der_strict(sig))
+    if (ed ? !ed25519_public_ok(pub) || sig.n != ED25519_SIG : !p256_form_ok(pub) || !der_strict(sig))
         return ERR_AUTH;
     EVP_PKEY *k =
         ed ? EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, pub.p, pub.n) : p256_key(SPAN_NONE, pub);

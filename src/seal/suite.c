@@ -161,6 +161,7 @@ enum err suite_verify(const struct suite *s, struct span pub, struct span label,
     const struct crypto *c = s->crypto;
     uint8_t small[SIGN_SMALL];
     size_t n = content.n + label.n + 18;
+    if (pub.n != s->nspk) return ERR_AUTH; /* MLS has one form of key, the table below takes two */
     uint8_t *room = n <= sizeof small ? small : mem_new(n, 1);
     if (!room) return ERR_NOMEM;
     struct span tbs;
