@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Messages between roles: a table of rows (name, from, to, largest size). io/ipc refuses a message that is not in the
- * table, comes from the wrong role or is too long; the receiver treats bodies as input. Framing on the stream socket:
- * {u32 body length; u16 message; u16 zero; u64 session} then the body. `session` names one client's session (given
- * by front, never reused while it runs), 0 where a message concerns none. Bodies: app/ipc_messages.h. */
+ * Messages between roles: a table of rows (name, from, to, largest size). io/ipc refuses a message that is
+ * not in the table, comes from the wrong role or is too long; the receiver treats bodies as input. Framing on
+ * the stream socket: {u32 body length; u16 message; u16 descriptors (0 or 1); u64 session} then the body.
+ * `session` names one client's session (given by front, never reused while it runs), 0 where a message
+ * concerns none. Bodies: app/ipc_messages.h. */
 #ifndef APP_IPC_TABLE_H
 #define APP_IPC_TABLE_H
 
@@ -28,22 +29,24 @@ enum role { ROLE_PARENT, ROLE_FRONT, ROLE_ENGINE, ROLE_VAULT, ROLE_KEEPER, ROLE_
     X(IPC_JOIN_ANSWER, ROLE_KEEPER, ROLE_FRONT, 1024) /* refused, waiting, or admitted at engine N */        \
     X(IPC_ACT, ROLE_FRONT, ROLE_KEEPER, 1024)         /* a member's act that needs a verdict */              \
     X(IPC_ACT_ANSWER, ROLE_KEEPER, ROLE_FRONT, 1024)                                                         \
-    X(IPC_ADMIT, ROLE_KEEPER, ROLE_ENGINE, 2048)      /* a verdict and the session it lets in */             \
-    X(IPC_EXPEL, ROLE_KEEPER, ROLE_ENGINE, 512)       /* end a session at once, with the reason */           \
-    X(IPC_ROOM_SET, ROLE_KEEPER, ROLE_ENGINE, 512)    /* lock, end, mute a source of a member */             \
-    X(IPC_MEMBER, ROLE_ENGINE, ROLE_KEEPER, 512)      /* a member came or went */                            \
-    X(IPC_TO_ROOM, ROLE_FRONT, ROLE_ENGINE, 262656)   /* a client's room message */                          \
-    X(IPC_GONE, ROLE_FRONT, ROLE_ENGINE, 16)          /* the session's socket is closed */                   \
-    X(IPC_LEFT, ROLE_FRONT, ROLE_KEEPER, 16)          /* the same, to the keeper */                          \
+    X(IPC_ADMIT, ROLE_KEEPER, ROLE_ENGINE, 2048)       /* a verdict and the session it lets in */            \
+    X(IPC_EXPEL, ROLE_KEEPER, ROLE_ENGINE, 512)        /* end a session at once, with the reason */          \
+    X(IPC_ROOM_SET, ROLE_KEEPER, ROLE_ENGINE, 512)     /* lock, end, mute a source of a member */            \
+    X(IPC_MEMBER, ROLE_ENGINE, ROLE_KEEPER, 512)       /* a member came or went */                           \
+    X(IPC_TO_ROOM, ROLE_FRONT, ROLE_ENGINE, 262656)    /* a client's room message */                         \
+    X(IPC_GONE, ROLE_FRONT, ROLE_ENGINE, 16)           /* the session's socket is closed */                  \
+    X(IPC_LEFT, ROLE_FRONT, ROLE_KEEPER, 16)           /* the same, to the keeper */                         \
     X(IPC_TO_CLIENTS, ROLE_ENGINE, ROLE_FRONT, 393216) /* a room message for these sessions */               \
-    X(IPC_FINISH, ROLE_ENGINE, ROLE_FRONT, 16)        /* close the session's socket after what was sent */   \
-    X(IPC_ENVELOPE, ROLE_FRONT, ROLE_ENGINE, 1049088) /* sealed rooms: opaque bytes in */                    \
+    X(IPC_FINISH, ROLE_ENGINE, ROLE_FRONT, 16)         /* close the session's socket after what was sent */  \
+    X(IPC_ENVELOPE, ROLE_FRONT, ROLE_ENGINE, 1049088)  /* sealed rooms: opaque bytes in */                   \
     X(IPC_ENVELOPES, ROLE_ENGINE, ROLE_FRONT, 1064960) /* and out, to these sessions */                      \
-    X(IPC_VAULT_KEYS, ROLE_VAULT, ROLE_KEEPER, 1024)  /* public keys; the relay's secret */                  \
-    X(IPC_SIGN, ROLE_KEEPER, ROLE_VAULT, 65536)       /* {u8 purpose; bytes} */                              \
+    X(IPC_VAULT_KEYS, ROLE_VAULT, ROLE_KEEPER, 1024)   /* public keys; the relay's secret */                 \
+    X(IPC_SIGN, ROLE_KEEPER, ROLE_VAULT, 65536)        /* {u8 purpose; bytes} */                             \
     X(IPC_SIGNED, ROLE_VAULT, ROLE_KEEPER, 512)                                                              \
-    X(IPC_TURN_STREAM, ROLE_FRONT, ROLE_ENGINE, 65536) /* TURN beside HTTPS: opaque stream bytes, both ways */ \
-    X(IPC_TURN_BACK, ROLE_ENGINE, ROLE_FRONT, 65536)
+    X(IPC_TURN_STREAM, ROLE_FRONT, ROLE_ENGINE,                                                              \
+      65536) /* TURN beside HTTPS: opaque stream bytes, both ways */                                         \
+    X(IPC_TURN_BACK, ROLE_ENGINE, ROLE_FRONT, 65536)                                                         \
+    X(IPC_RELAY_SECRET, ROLE_KEEPER, ROLE_ENGINE, 64) /* the secret of relay credentials, 32 bytes */
 
 enum ipc_message {
     IPC_NONE,
@@ -60,5 +63,9 @@ struct ipc_row {
 };
 /* The row of m, or NULL. */
 const struct ipc_row *ipc_row(unsigned m);
+/* The `allow` function of io/ipc.h over this table. */
+uint32_t ipc_allow(unsigned message, unsigned from, unsigned to);
+/* "front", …; "nobody" outside the list. */
+const char *role_name(unsigned role);
 
 #endif

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/ipc_messages.h"
+
+#include "base/read.h"
+
+static bool read_bool(struct reader *r)
+{
+    uint8_t v = read_u8(r);
+    if (v > 1) r->bad = true;
+    return v == 1;
+}
+
+/* Copies a length-prefixed text into a C string of `size` bytes; NUL inside or too long is bad. */
+static void read_cstr(struct reader *r, char *dst, size_t size)
+{
+    struct span s = read_vec8(r);
+    if (s.n >= size || (s.n && memchr(s.p, 0, s.n))) {
+        r->bad = true;
+        return;
+    }
+    memset(dst, 0, size);
+    if (s.n) memcpy(dst, s.p, s.n);
+}
+
+static void write_cstr(struct writer *w, const char *s)
+{
+    write_vec8(w, span_str(s));
+}
+
+#define GET_BEGIN(name)                                                                                      \
+    enum err get_##name(struct span body, struct name *m)                                                    \
+    {                                                                                                        \
+        struct reader r = reader_of(body);                                                                   \
+        struct name x = {0};
+#define GET_END                                                                                              \
+    enum err e = read_end(&r);                                                                               \
+    if (!e) *m = x;                                                                                          \
+    return e;                                                                                                \
+    }
+
+void put_ipc_ask(struct writer *w, const struct ipc_ask *m)
+{
+    write_u16(w, m->row);
+    write_u8(w, m->trusted);
+    write_u8(w, m->plain_dev);
+    write_vec16(w, m->token);
+    write_vec8(w, m->from);
+    write_vec16(w, m->room);
+    write_vec16(w, m->item);
+    write_vec16(w, m->query);
+    write_vec32(w, m->body);
+}
+GET_BEGIN(ipc_ask)
+x.row = read_u16(&r);
+x.trusted = read_bool(&r);
+x.plain_dev = read_bool(&r);
+x.token = read_vec16(&r);
+x.from = read_vec8(&r);
+x.room = read_vec16(&r);
+x.item = read_vec16(&r);
+x.query = read_vec16(&r);
+x.body = read_vec32(&r);
+GET_END
+
+void put_ipc_told(struct writer *w, const struct ipc_told *m)
+{
+    write_u16(w, m->status);
+    write_vec8(w, m->type);
+    write_vec16(w, m->location);
+    write_vec32(w, m->body);
+}
+GET_BEGIN(ipc_told)
+x.status = read_u16(&r);
+x.type = read_vec8(&r);
+x.location = read_vec16(&r);
+x.body = read_vec32(&r);
+GET_END
+
+void put_ipc_join(struct writer *w, const struct ipc_join *m)
+{
+    write_u8(w, m->entry);
+    write_u8(w, m->plain_dev);
+    write_vec16(w, m->token);
+    write_vec8(w, m->room);
+    write_vec8(w, m->from);
+}
+GET_BEGIN(ipc_join)
+x.entry = read_u8(&r);
+x.plain_dev = read_bool(&r);
+x.token = read_vec16(&r);
+x.room = read_vec8(&r);
+x.from = read_vec8(&r);
+if (x.entry > ENTRY_NATIVE) r.bad = true;
+GET_END
+
+void put_ipc_join_answer(struct writer *w, const struct ipc_join_answer *m)
+{
+    write_u8(w, m->result);
+    write_u16(w, m->engine);
+    write_u16(w, m->status);
+    write_vec8(w, m->code);
+    write_vec8(w, m->title);
+}
+GET_BEGIN(ipc_join_answer)
+x.result = read_u8(&r);
+x.engine = read_u16(&r);
+x.status = read_u16(&r);
+x.code = read_vec8(&r);
+x.title = read_vec8(&r);
+if (x.result > JOIN_REFUSED) r.bad = true;
+GET_END
+
+void put_ipc_act(struct writer *w, const struct ipc_act *m)
+{
+    write_u32(w, m->id);
+    write_u8(w, m->message);
+    write_u32(w, m->member);
+    write_u8(w, m->flag);
+    write_vec8(w, m->source);
+}
+GET_BEGIN(ipc_act)
+x.id = read_u32(&r);
+x.message = read_u8(&r);
+x.member = read_u32(&r);
+x.flag = read_bool(&r);
+x.source = read_vec8(&r);
+GET_END
+
+void put_ipc_act_answer(struct writer *w, const struct ipc_act_answer *m)
+{
+    write_u32(w, m->id);
+    write_vec8(w, m->code);
+    write_vec8(w, m->title);
+}
+GET_BEGIN(ipc_act_answer)
+x.id = read_u32(&r);
+x.code = read_vec8(&r);
+x.title = read_vec8(&r);
+GET_END
+
+static void put_verdict(struct writer *w, const struct verdict *v)
+{
+    write_u8(w, v->allowed);
+    write_u8(w, v->room_class);
+    write_u32(w, v->can);
+    write_u16(w, v->rule);
+    write_u64(w, (uint64_t)v->expires.ms);
+    write_cstr(w, v->room);
+    write_cstr(w, v->name);
+    write_cstr(w, v->subject);
+    write_cstr(w, v->reason);
+}
+static void get_verdict(struct reader *r, struct verdict *v)
+{
+    v->allowed = read_bool(r);
+    v->room_class = read_u8(r);
+    v->can = read_u32(r);
+    v->rule = read_u16(r);
+    v->expires.ms = (int64_t)read_u64(r);
+    read_cstr(r, v->room, sizeof v->room);
+    read_cstr(r, v->name, sizeof v->name);
+    read_cstr(r, v->subject, sizeof v->subject);
+    read_cstr(r, v->reason, sizeof v->reason);
+    if (v->room_class > CLASS_GOVERNED) r->bad = true;
+}
+
+void put_ipc_admit(struct writer *w, const struct ipc_admit *m)
+{
+    put_verdict(w, &m->verdict);
+    write_u32(w, m->member);
+    write_u8(w, m->entry);
+}
+GET_BEGIN(ipc_admit)
+get_verdict(&r, &x.verdict);
+x.member = read_u32(&r);
+x.entry = read_u8(&r);
+if (x.entry > ENTRY_NATIVE) r.bad = true;
+GET_END
+
+void put_ipc_expel(struct writer *w, const struct ipc_expel *m)
+{
+    write_vec8(w, m->reason);
+    write_vec8(w, m->title);
+    write_u32(w, m->by);
+}
+GET_BEGIN(ipc_expel)
+x.reason = read_vec8(&r);
+x.title = read_vec8(&r);
+x.by = read_u32(&r);
+GET_END
+
+void put_ipc_room_set(struct writer *w, const struct ipc_room_set *m)
+{
+    write_u8(w, m->what);
+    write_vec8(w, m->room);
+    write_u32(w, m->by);
+    write_u32(w, m->member);
+    write_u8(w, m->flag);
+    write_vec8(w, m->source);
+}
+GET_BEGIN(ipc_room_set)
+x.what = read_u8(&r);
+x.room = read_vec8(&r);
+x.by = read_u32(&r);
+x.member = read_u32(&r);
+x.flag = read_bool(&r);
+x.source = read_vec8(&r);
+GET_END
+
+void put_ipc_member(struct writer *w, const struct ipc_member *m)
+{
+    write_u8(w, m->in);
+    write_vec8(w, m->room);
+    write_u32(w, m->member);
+    write_vec8(w, m->reason);
+}
+GET_BEGIN(ipc_member)
+x.in = read_bool(&r);
+x.room = read_vec8(&r);
+x.member = read_u32(&r);
+x.reason = read_vec8(&r);
+GET_END
+
+void put_ipc_to_room(struct writer *w, const struct ipc_to_room *m)
+{
+    write_u8(w, m->message);
+    write_vec32(w, m->body);
+}
+GET_BEGIN(ipc_to_room)
+x.message = read_u8(&r);
+x.body = read_vec32(&r);
+GET_END
+
+void put_ipc_to_clients(struct writer *w, const struct ipc_to_clients *m)
+{
+    write_u8(w, m->message);
+    write_u16(w, m->count);
+    write_bytes(w, m->sessions);
+    write_vec32(w, m->body);
+}
+GET_BEGIN(ipc_to_clients)
+x.message = read_u8(&r);
+x.count = read_u16(&r);
+x.sessions = read_bytes(&r, (size_t)x.count * 8);
+x.body = read_vec32(&r);
+GET_END

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "io/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+static enum err why(void)
+{
+    switch (errno) {
+    case ENOENT:
+    case ENOTDIR:
+        return ERR_UNKNOWN;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        return ERR_DENIED;
+    case ENOSPC:
+    case EDQUOT:
+        return ERR_FULL;
+    default:
+        return ERR_IO;
+    }
+}
+
+enum err file_read(const char *path, struct buf *b)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) return why();
+    enum err e = OK;
+    size_t before = b->n;
+    for (;;) {
+        struct mspan room;
+        size_t left = b->cap - b->n;
+        uint8_t one;
+        e = left ? buf_reserve(b, left < 4096 ? left : 4096, &room) : OK;
+        if (e) break;
+        ssize_t n = left ? read(fd, room.p, room.n) : read(fd, &one, 1);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) e = ERR_IO;
+        if (n > 0 && !left) e = ERR_LIMIT;
+        if (n <= 0 || e) break;
+        b->n += (size_t)n;
+    }
+    close(fd);
+    if (e) b->n = before;
+    return e;
+}
+
+static enum err write_all(int fd, struct span s)
+{
+    for (size_t at = 0; at < s.n;) {
+        ssize_t n = write(fd, s.p + at, s.n - at);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return why();
+        at += (size_t)n;
+    }
+    return fsync(fd) < 0 ? ERR_IO : OK;
+}
+
+enum err file_write(const char *folder, const char *name, struct span s)
+{
+    char temp[128];
+    int n = snprintf(temp, sizeof temp, ".%s.new", name);
+    if (n < 0 || (size_t)n >= sizeof temp) return ERR_LIMIT;
+    int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0) return why();
+    (void)unlinkat(dir, temp, 0); /* left by a crash */
+    int fd = openat(dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    enum err e = fd < 0 ? why() : write_all(fd, s);
+    if (fd >= 0 && close(fd) < 0 && !e) e = ERR_IO;
+    if (!e && renameat(dir, temp, dir, name) < 0) e = why();
+    if (e && fd >= 0) (void)unlinkat(dir, temp, 0);
+    if (!e && fsync(dir) < 0) e = ERR_IO;
+    close(dir);
+    return e;
+}
+
+enum err file_folder(const char *path)
+{
+    struct stat s;
+    if (mkdir(path, 0700) == 0) return OK;
+    if (errno != EEXIST) return why();
+    return stat(path, &s) == 0 && S_ISDIR(s.st_mode) ? OK : ERR_UNKNOWN;
+}
+
+enum err file_lock(const char *folder, const char *name, int *fd)
+{
+    int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0) return why();
+    int f = openat(dir, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    enum err e = f < 0 ? why() : OK;
+    close(dir);
+    if (e) return e;
+    if (flock(f, LOCK_EX | LOCK_NB) < 0) {
+        e = errno == EWOULDBLOCK ? ERR_EXISTS : ERR_IO;
+        close(f);
+        return e;
+    }
+    *fd = f;
+    return OK;
+}
+
+bool file_open_to_others(const char *path)
+{
+    struct stat s;
+    return stat(path, &s) == 0 && (s.st_mode & 077) != 0;
+}
+
+uint64_t file_free_bytes(const char *path)
+{
+    struct statvfs s;
+    return statvfs(path, &s) == 0 ? (uint64_t)s.f_bavail * s.f_frsize : 0;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Files: reading small ones whole, writing them so that what was acknowledged is on disk (R8: temporary file,
+ * fsync, rename, fsync of the folder; an error of fsync is final), folders, locks. Names are ours, never from
+ * outside. */
+#ifndef IO_FILE_H
+#define IO_FILE_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/span.h"
+
+/* Adds the whole file to b, which has the cap. ERR_UNKNOWN when it is not there, ERR_DENIED, ERR_LIMIT,
+ * ERR_IO. */
+enum err file_read(const char *path, struct buf *b) MUST_CHECK;
+/* Writes folder/name whole or not at all, mode 0600. On failure the old file is as it was. ERR_FULL for a
+ * full disk, ERR_DENIED, ERR_IO. */
+enum err file_write(const char *folder, const char *name, struct span s) MUST_CHECK;
+/* Makes the folder, mode 0700, when it is not there; its parent must be. ERR_DENIED, ERR_UNKNOWN, ERR_IO. */
+enum err file_folder(const char *path) MUST_CHECK;
+/* Takes the lock file folder/name until the descriptor closes. ERR_EXISTS when another process has it,
+ * ERR_DENIED, ERR_IO. */
+enum err file_lock(const char *folder, const char *name, int *fd) MUST_CHECK;
+/* Others can read or write it. False also when it is not there. */
+bool file_open_to_others(const char *path);
+/* Free bytes on the disk of path; 0 when unknown. */
+uint64_t file_free_bytes(const char *path);
+
+#endif
