@@ -8,6 +8,7 @@
 
 #include "base/rng.h"
 #include "base/time.h"
+#include "core/crypto.h"
 #include "core/out.h"
 #include "wire/stun.h"
 
@@ -27,7 +28,7 @@ struct ice_path {
 };
 struct ice {
     struct ice_credentials local, before; /* before: until the restart is used */
-    bool restarting;
+    bool restarting;                      /* `before` is still good */
     char remote_ufrag[ICE_TEXT_MAX + 1];
     uint16_t remote_ufrag_n;
     struct ice_path path[ICE_PATHS];
@@ -35,6 +36,8 @@ struct ice {
     usec last;     /* last authenticated Binding on the chosen path */
 };
 
+/* The HMAC that STUN asks for, out of the table of primitives (borrowed). */
+struct stun_hmac ice_hmac(const struct crypto *c);
 /* Fresh credentials. ERR_RANGE for a remote ufrag outside 4 to 256 characters, ERR_IO. */
 enum err ice_init(struct ice *a, struct span remote_ufrag, const struct rng *rng) MUST_CHECK;
 /* New credentials for a restart; on failure nothing changed. */
@@ -45,8 +48,8 @@ void ice_fini(struct ice *a);
  * answered 487. */
 enum err ice_receive(struct ice *a, usec now, const struct path *from, struct span pkt,
                      const struct stun_hmac *h, struct out *out, bool *changed) MUST_CHECK;
-/* True when this path was validated. */
-bool ice_knows(const struct ice *a, const struct path *p);
+/* True when a Binding validated this path in the last 30 s: only then is anything else from it looked at. */
+bool ice_knows(const struct ice *a, usec now, const struct path *p);
 /* Time when consent ends; USEC_NEVER when no path was ever validated. */
 static inline usec ice_expiry(const struct ice *a)
 {

@@ -57,7 +57,6 @@ struct stun_cursor { /* walks the attributes of a message */
 struct stun_attribute {
     uint16_t type;
     struct span value;
-    size_t at; /* offset of the attribute's header in the message */
 };
 
 /* HMAC-SHA1 of parts: 20 bytes to out. The signature of struct crypto's hmac with the hash fixed. */
