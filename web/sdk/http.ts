@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The few HTTP requests a page needs before it has a socket. Errors are `Problem`s with a title a person can act on. */
+import type { RoomClass } from './protocol.ts';
+
+export class Problem extends Error {
+  constructor(readonly status: number, readonly title: string, readonly type: string, readonly field?: string) {
+    super(title);
+  }
+}
+export interface RoomPolicy {
+  readonly class: RoomClass;
+  readonly name: string;
+  /** everything the server said, for facts beyond class and name */
+  readonly facts: Readonly<Record<string, unknown>>;
+  /** sealed, witnessed, direct: the signed policy's own bytes */
+  readonly bytes?: Uint8Array;
+}
+
+const CLASSES: readonly RoomClass[] = ['direct', 'sealed', 'witnessed', 'governed'];
+
+async function ask(path: string, init: RequestInit, server?: string): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(new URL(path, server ?? location.origin), { ...init, credentials: 'omit', redirect: 'error' });
+  } catch {
+    throw new Problem(0, '', 'unreachable');
+  }
+  if (response.ok) return response;
+  const body: unknown = await response.json().catch(() => undefined);
+  const problem = typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {};
+  const text = (name: string): string | undefined => (typeof problem[name] === 'string' ? problem[name] : undefined);
+  throw new Problem(response.status, text('title') ?? '', text('type') ?? 'about:blank', text('field'));
+}
+const post = (body: unknown, token?: string): RequestInit => ({
+  method: 'POST',
+  headers: { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) },
+  body: JSON.stringify(body),
+});
+
+export async function createRoom(
+  room: { name: string; class: RoomClass; policy?: unknown }, token?: string, server?: string,
+): Promise<void> {
+  await ask('/api/v1/rooms', post(room, token), server);
+}
+
+export async function roomPolicy(room: string, server?: string): Promise<RoomPolicy> {
+  const response = await ask(`/api/v1/rooms/${encodeURIComponent(room)}/policy`, {}, server);
+  if (!(response.headers.get('content-type') ?? '').includes('json')) {
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    return { class: 'sealed', name: room, facts: {}, bytes };
+  }
+  const body: unknown = await response.json();
+  const facts = typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {};
+  const found = CLASSES.find((c) => c === facts['class']);
+  if (!found) throw new Problem(502, '', 'unreadable');
+  return { class: found, name: typeof facts['name'] === 'string' ? facts['name'] : room, facts };
+}
+
+/** A token for an hour, where the room lets guests in by its link. */
+export async function guestToken(room: string, name: string, server?: string): Promise<string> {
+  const response = await ask(`/api/v1/rooms/${encodeURIComponent(room)}/guest`, post({ name }), server);
+  const body: unknown = await response.json();
+  const token = typeof body === 'object' && body !== null ? (body as Record<string, unknown>)['token'] : undefined;
+  if (typeof token !== 'string') throw new Problem(502, '', 'unreadable');
+  return token;
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+export { Room } from './room.ts';
+export type { RoomOptions } from './room.ts';
+export type { EventOf, RoomEvent } from './events.ts';
+export type {
+  ClientMessage, IceServer, Kind, Knock, Level, Member, RoomClass, RoomInfo, Sending, ServerMessage, Show, Slot, Source, Track,
+} from './protocol.ts';
+export { readServerMessage, SOURCES } from './protocol.ts';
+export type { Closed, Effect, Input, MediaPhase, Phase, Said, Sends, SessionState, Stepped } from './session.ts';
+export { backoffMs, newSession, step, wakeAt } from './session.ts';
+export type { FrameSealer, SealedMember, SealedState, SealerHost } from './seal.ts';
+export type { CaptureOptions, Device, DeviceKind, DeviceTrouble, Opened } from './devices.ts';
+export { LevelMeter, listDevices, openCamera, openMicrophone, openScreen, troubleOf } from './devices.ts';
+export type { RoomPolicy } from './http.ts';
+export { createRoom, guestToken, Problem, roomPolicy } from './http.ts';
+export type { CallQuality, Grade, ReceivedQuality } from './stats.ts';
+export { gradeOf, Quality } from './stats.ts';

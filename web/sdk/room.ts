@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The I/O shell around the session: socket, peer connection, devices, timers. Decides nothing; `session.ts` does. */
+import type { EventOf, RoomEvent } from './events.ts';
+import { Emitter } from './events.ts';
+import type { ClientMessage, RoomClass, Sending, Show, Source } from './protocol.ts';
+import { readServerMessage } from './protocol.ts';
+import type { FrameSealer, SealedState } from './seal.ts';
+import type { Effect, Input, SessionState } from './session.ts';
+import { newSession, step, wakeAt } from './session.ts';
+import { Peer } from './peer.ts';
+import { Playback } from './playback.ts';
+import type { CallQuality } from './stats.ts';
+import { Quality } from './stats.ts';
+
+export interface RoomOptions {
+  /** The room's name (governed) or id. */
+  readonly room: string;
+  readonly token: string;
+  /** The server's address; the page's own by default. */
+  readonly server?: string;
+  /** The class this device expects. Another one in the server's answer ends the session before any media. */
+  readonly expect?: RoomClass;
+  /** Who holds the keys of a sealed, witnessed or direct room. */
+  readonly sealer?: FrameSealer;
+  /** Called when the token expired; gives a new one. */
+  readonly renewToken?: () => Promise<string>;
+  /** Plays what is heard (true by default). Without it, take the streams yourself. */
+  readonly playSound?: boolean;
+}
+
+const clean = (source: Source): 'audio' | 'video' => (source === 'microphone' || source === 'screen_audio' ? 'audio' : 'video');
+
+export class Room {
+  readonly #events = new Emitter();
+  readonly #options: RoomOptions;
+  readonly #now: () => number;
+  readonly #playback: Playback;
+  readonly #local = new Map<Source, MediaStreamTrack>();
+  readonly #quality = new Quality();
+  #state: SessionState;
+  #sealed: SealedState | undefined;
+  #socket: WebSocket | undefined;
+  #peer: Peer | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #streams = new Map<string, MediaStream>();
+  #stopListening: (() => void) | undefined;
+
+  constructor(options: RoomOptions) {
+    this.#options = options;
+    this.#now = (): number => Math.round(performance.timeOrigin + performance.now());
+    this.#state = newSession({ room: options.room, token: options.token, expect: options.expect, canSeal: options.sealer !== undefined });
+    this.#playback = new Playback(() => this.#events.emit({ type: 'sound_held' }));
+  }
+
+  get state(): SessionState {
+    return this.#state;
+  }
+  /** Members, epoch and code from the group's own keys; undefined in governed rooms. */
+  get sealed(): SealedState | undefined {
+    return this.#sealed;
+  }
+  on<T extends RoomEvent['type']>(type: T, handler: (event: EventOf<T>) => void): () => void {
+    return this.#events.on(type, handler);
+  }
+
+  /** Connects and joins. What happens is told by events; `entered` or `closed` comes first. */
+  async enter(): Promise<void> {
+    await this.#options.sealer?.start({
+      sendEnvelope: (bytes) => {
+        if (this.#socket?.readyState !== WebSocket.OPEN) return false;
+        this.#socket.send(bytes as Uint8Array<ArrayBuffer>);
+        return true;
+      },
+      changed: (state) => {
+        this.#sealed = state;
+        this.#events.emit({ type: 'changed' });
+      },
+      said: (from, text, at) =>
+        this.#events.emit({ type: 'said', said: { key: -at, member: from.leaf, name: from.name, mine: false, text, at, state: 'sent' } }),
+      stopped: (what) => {
+        this.#peer?.close();
+        this.#input({ type: 'leave', now: this.#now() });
+        this.#events.emit({ type: 'closed', closed: { reason: 'promise', title: what } });
+      },
+    });
+    const changed = (): void => this.#input({ type: 'network_changed', now: this.#now() });
+    const woke = (): void => {
+      if (document.visibilityState === 'visible') this.#tick();
+    };
+    addEventListener('online', changed);
+    document.addEventListener('visibilitychange', woke);
+    const connection = (navigator as { connection?: EventTarget }).connection;
+    connection?.addEventListener('change', changed);
+    this.#stopListening = (): void => {
+      removeEventListener('online', changed);
+      document.removeEventListener('visibilitychange', woke);
+      connection?.removeEventListener('change', changed);
+    };
+    this.#input({ type: 'enter', now: this.#now() });
+  }
+
+  leave(): void {
+    this.#input({ type: 'leave', now: this.#now() });
+  }
+
+  /** Sends this track as `source` (undefined stops it). The track stays the caller's: the room never stops it. */
+  async publish(source: Source, track: MediaStreamTrack | undefined, muted = false): Promise<void> {
+    if (track && track.kind !== clean(source)) throw new TypeError(`${source} wants ${clean(source)}`);
+    if (track) this.#local.set(source, track);
+    else this.#local.delete(source);
+    if (track && clean(source) === 'audio') track.enabled = !muted;
+    await this.#peer?.send(source, track);
+    this.#input({ type: 'send', now: this.#now(), source, on: track !== undefined, muted: track !== undefined && muted });
+    this.#events.emit({ type: 'local', source });
+  }
+  /** Mutes what is sent as `source`: the track is disabled here and the server told, so nothing passes either way. */
+  mute(source: Source, muted: boolean): void {
+    const track = this.#local.get(source);
+    if (!track) return;
+    track.enabled = !muted;
+    this.#input({ type: 'send', now: this.#now(), source, on: true, muted });
+    this.#events.emit({ type: 'local', source });
+  }
+  /** What is sent as `source` now. */
+  local(source: Source): MediaStreamTrack | undefined {
+    return this.#local.get(source);
+  }
+
+  /** What this member sends as `source`, while a slot carries it. */
+  stream(member: number, source: Source): MediaStream | undefined {
+    return this.#streams.get(`${member} ${source}`);
+  }
+  /** Which video tracks are on screen, most wanted first, in device pixels. */
+  show(tracks: readonly Show[]): void {
+    this.#input({ type: 'view', now: this.#now(), show: tracks });
+  }
+  say(text: string): void {
+    if (this.#options.sealer) void this.#options.sealer.say(text);
+    else this.#input({ type: 'chat', now: this.#now(), text });
+  }
+  raiseHand(up: boolean): void {
+    this.#input({ type: 'hand', now: this.#now(), up });
+  }
+  react(emoji: string): void {
+    this.#say({ type: 'react', emoji });
+  }
+  kick(member: number): void {
+    this.#say({ type: 'kick', member });
+  }
+  askMute(member: number, source: Source): void {
+    this.#say({ type: 'mute_member', member, source });
+  }
+  lock(locked: boolean): void {
+    this.#say({ type: 'lock', locked });
+  }
+  admit(knock: number, admit: boolean): void {
+    this.#say({ type: 'admit', knock, admit });
+  }
+  /** Ends the meeting for everyone. */
+  end(): void {
+    this.#say({ type: 'end' });
+  }
+  /** Tries at once what would be tried later. */
+  tryNow(): void {
+    this.#input({ type: 'network_changed', now: this.#now() });
+  }
+  /** Call from a click when `sound_held` came. */
+  async startSound(): Promise<void> {
+    await this.#playback.start();
+  }
+  /** Plays on this loudspeaker from now on, where the browser can. */
+  async useSpeaker(deviceId: string): Promise<void> {
+    await this.#playback.useSpeaker(deviceId);
+  }
+  /** Loss, delay, path and rates since the last call; ask at most once a second. */
+  async quality(): Promise<CallQuality | undefined> {
+    const report = await this.#peer?.stats();
+    return report && this.#quality.next(report, this.#state, this.#now());
+  }
+
+  #say(message: ClientMessage): void {
+    this.#input({ type: 'say', now: this.#now(), message });
+  }
+  #tick(): void {
+    this.#input({ type: 'tick', now: this.#now(), chance: Math.random() });
+  }
+
+  #input(input: Input): void {
+    const before = this.#state;
+    const stepped = step(before, input);
+    this.#state = stepped.state;
+    for (const effect of stepped.effects) this.#carryOut(effect);
+    if (before.slots !== this.#state.slots || before.tracks !== this.#state.tracks) this.#route();
+    clearTimeout(this.#timer);
+    const at = wakeAt(this.#state);
+    if (at !== undefined) this.#timer = setTimeout(() => this.#tick(), Math.max(0, at - this.#now()) + 1);
+    if (before !== this.#state) this.#events.emit({ type: 'changed' });
+  }
+
+  #carryOut(effect: Effect): void {
+    switch (effect.type) {
+      case 'socket_open': return this.#openSocket();
+      case 'socket_close': return this.#closeSocket();
+      case 'socket_send':
+        if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify({ ...effect.message, id: effect.id }));
+        return;
+      case 'peer_new': return this.#newPeer(effect);
+      case 'peer_offer': void this.#offer(effect.generation, effect.iceRestart, effect.videoSlots); return;
+      case 'peer_answer':
+        if (this.#peer?.generation === effect.generation) {
+          this.#peer.answer(effect.sdp).catch((why: unknown) => this.#broken(effect.generation, why));
+        }
+        return;
+      case 'peer_close':
+        this.#peer?.close();
+        this.#peer = undefined;
+        this.#playback.stop();
+        this.#stopListening?.();
+        this.#options.sealer?.stop();
+        return;
+      case 'token_renew':
+        this.#options.renewToken?.().then(
+          (token) => this.#input({ type: 'token', now: this.#now(), token }),
+          () => this.#events.emit({ type: 'refused', code: 'token_expired', title: '' }),
+        );
+        return;
+      case 'event':
+        if (effect.event.type === 'asked' && effect.event.what === 'mute') this.mute(effect.event.source, true);
+        return this.#events.emit(effect.event);
+    }
+  }
+
+  #openSocket(): void {
+    const url = new URL('/ws', this.#options.server ?? location.href);
+    url.protocol = url.protocol === 'http:' ? 'ws:' : 'wss:';
+    url.hash = '';
+    const socket = new WebSocket(url, 'incamera.v1');
+    socket.binaryType = 'arraybuffer';
+    this.#socket = socket;
+    const mine = (): boolean => this.#socket === socket;
+    socket.onopen = () => mine() && this.#input({ type: 'socket_open', now: this.#now() });
+    socket.onclose = () => {
+      if (mine()) this.#input({ type: 'socket_closed', now: this.#now(), chance: Math.random() });
+    };
+    socket.onmessage = (event: MessageEvent<string | ArrayBuffer>) => {
+      if (!mine()) return;
+      if (typeof event.data !== 'string') return this.#options.sealer?.receiveEnvelope(new Uint8Array(event.data));
+      const message = readServerMessage(event.data);
+      if (message) this.#input({ type: 'message', now: this.#now(), chance: Math.random(), message });
+    };
+  }
+  #closeSocket(): void {
+    const socket = this.#socket;
+    this.#socket = undefined;
+    // Let a `leave` that was just written go out first.
+    if (socket) setTimeout(() => socket.close(), 0);
+  }
+
+  #newPeer(effect: Extract<Effect, { type: 'peer_new' }>): void {
+    this.#peer?.close();
+    const { generation } = effect;
+    const peer = new Peer({
+      generation, ice: effect.ice, videoSlots: effect.videoSlots, sealer: this.#options.sealer,
+      onState: (state) => this.#input({ type: 'peer_state', now: this.#now(), generation, state }),
+    });
+    this.#peer = peer;
+    this.#playback.take(peer.soundSlots());
+    void this.#firstOffer(peer);
+  }
+  async #firstOffer(peer: Peer): Promise<void> {
+    await Promise.all([...this.#local].map(([source, track]) => peer.send(source, track)));
+    await this.#offer(peer.generation, false, this.#state.videoSlots);
+  }
+  async #offer(generation: number, iceRestart: boolean, videoSlots: number): Promise<void> {
+    const peer = this.#peer;
+    if (peer?.generation !== generation) return;
+    try {
+      const made: { sdp: string; send: Sending[] } | undefined = await peer.offer(iceRestart, videoSlots);
+      if (made) this.#input({ type: 'offer_made', now: this.#now(), generation, ...made });
+    } catch (why) {
+      this.#broken(generation, why);
+    }
+  }
+  #broken(generation: number, why: unknown): void {
+    if (this.#peer?.generation !== generation) return;
+    console.warn('incamera: the browser refused the negotiation', why);
+    this.#input({ type: 'peer_broken', now: this.#now(), generation });
+  }
+
+  /** Slots say which section carries which track; the page asks by member and source. */
+  #route(): void {
+    const streams = new Map<string, MediaStream>();
+    for (const [mid, number] of this.#state.slots) {
+      const track = this.#state.tracks.get(number);
+      const stream = track && this.#peer?.stream(mid);
+      if (track && stream) streams.set(`${track.member} ${track.source}`, stream);
+    }
+    this.#streams = streams;
+    this.#events.emit({ type: 'streams' });
+  }
+}
