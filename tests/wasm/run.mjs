@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sealing core as WebAssembly, in Node: the noble primitives against OpenSSL (which Node carries) on random and on
+// hostile inputs, then the core's face: HPKE vectors, frames of every codec, policies, invitations; then its speed.
+// usage: node run.mjs SEAL.WASM [bench]     exit 77 when the page's packages are not installed
+import assert from 'node:assert/strict';
+import crypto from 'node:crypto';
+import { existsSync, readFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const root = join(here, '../..');
+const [wasmFile, mode] = process.argv.slice(2);
+if (!existsSync(join(root, 'web/node_modules/esbuild')) || !existsSync(join(root, 'web/node_modules/@noble/curves'))) {
+  console.log('skipped: the packages of web/ are not installed');
+  process.exit(77);
+}
+
+const esbuild = createRequire(join(root, 'web/package.json'))('esbuild');
+const folder = mkdtempSync(join(tmpdir(), 'seal-'));
+const bundled = join(folder, 'core.mjs');
+await esbuild.build({
+  stdin: { contents: "export * from './seal_core.ts'; export * from './crypto_noble.ts';", resolveDir: join(root, 'web/worker') },
+  bundle: true, format: 'esm', outfile: bundled, logLevel: 'error', platform: 'neutral', mainFields: ['module', 'main'],
+});
+const { SealCore, SealFailure, nobleCrypto } = await import(pathToFileURL(bundled));
+rmSync(folder, { recursive: true });
+
+const core = await SealCore.load(readFileSync(wasmFile));
+const hex = (s) => new Uint8Array(Buffer.from(s ?? '', 'hex'));
+const bytes = (n) => new Uint8Array(crypto.randomBytes(n));
+const fails = (reason, run) => assert.throws(run, (e) => e instanceof SealFailure && e.reason === reason, reason);
+const text = (s) => new TextEncoder().encode(s);
+
+// ---- primitives against OpenSSL ----
+const table = { memory: new WebAssembly.Memory({ initial: 16 }) };
+const noble = nobleCrypto(table);
+let top = 1024;
+const view = () => new Uint8Array(table.memory.buffer);
+const put = (b) => {
+  const at = top;
+  view().set(b, at);
+  top += (b.length + 15) & ~15;
+  return at;
+};
+const spans = (...parts) => {
+  const where = parts.map((b) => [put(b), b.length]);
+  const at = top;
+  top += 8 * parts.length + 16;
+  const words = new DataView(table.memory.buffer);
+  where.forEach(([p, n], i) => (words.setUint32(at + 8 * i, p, true), words.setUint32(at + 8 * i + 4, n, true)));
+  return at;
+};
+const read = (at, n) => view().slice(at, at + n);
+const fresh = (run) => ((top = 1024), run());
+
+const HASHES = ['sha256', 'sha384', 'sha512', 'sha1'];
+const CIPHERS = [['aes-128-gcm', 16], ['aes-256-gcm', 32], ['chacha20-poly1305', 32]];
+const ERR_AUTH = -7;
+const OUT = 1 << 19;
+
+const symmetric = () => {
+  for (let i = 0; i < 200; i++)
+    fresh(() => {
+      const a = bytes(i), b = bytes((i * 7) % 150), key = bytes((i * 5) % 200);
+      const h = i % 4;
+      const want = crypto.createHash(HASHES[h]).update(a).update(b).digest();
+      assert.deepEqual(Buffer.from(read(OUT, noble.hash(h, spans(a, b), 2, OUT))), want);
+      const mac = crypto.createHmac(HASHES[h], key).update(a).update(b).digest();
+      assert.deepEqual(Buffer.from(read(OUT, noble.hmac(h, put(key), key.length, spans(a, b), 2, OUT))), mac);
+      const [name, size] = CIPHERS[i % 3];
+      const k = bytes(size), nonce = bytes(12);
+      const c = crypto.createCipheriv(name, k, nonce, { authTagLength: 16 }).setAAD(b, { plaintextLength: a.length });
+      const sealed = Buffer.concat([c.update(a), c.final(), c.getAuthTag()]);
+      assert.equal(noble.aead_seal(i % 3, spans(k, nonce, b, a), OUT), sealed.length);
+      assert.deepEqual(Buffer.from(read(OUT, sealed.length)), sealed);
+      assert.equal(noble.aead_open(i % 3, spans(k, nonce, b, sealed), OUT), a.length);
+      assert.deepEqual(read(OUT, a.length), a);
+      sealed[i % sealed.length] ^= 1;
+      assert.equal(noble.aead_open(i % 3, spans(k, nonce, b, sealed), OUT), ERR_AUTH);
+      const iv = bytes(16), ck = bytes(i % 2 ? 16 : 32);
+      iv.fill(255, 8); // the counter carries
+      const ctr = crypto.createCipheriv(`aes-${ck.length * 8}-ctr`, ck, iv);
+      assert.equal(noble.aes_ctr(spans(ck, iv, a), OUT), a.length);
+      assert.deepEqual(Buffer.from(read(OUT, a.length)), ctr.update(a));
+    });
+};
+
+const jwkPoint = (pub) => Buffer.concat([Buffer.from([4]), Buffer.from(pub.x, 'base64url'), Buffer.from(pub.y, 'base64url')]);
+const keyAgreement = () => {
+  for (let i = 0; i < 12; i++)
+    fresh(() => {
+      const x = crypto.generateKeyPairSync('x25519'), y = crypto.generateKeyPairSync('x25519');
+      const d = Buffer.from(x.privateKey.export({ format: 'jwk' }).d, 'base64url');
+      const pub = Buffer.from(y.publicKey.export({ format: 'jwk' }).x, 'base64url');
+      assert.equal(noble.dh(0, put(d), put(pub), 32, OUT), 32);
+      assert.deepEqual(Buffer.from(read(OUT, 32)), crypto.diffieHellman({ privateKey: x.privateKey, publicKey: y.publicKey }));
+      assert.equal(noble.dh_public(0, put(d), OUT), 32);
+      assert.deepEqual(Buffer.from(read(OUT, 32)), Buffer.from(x.publicKey.export({ format: 'jwk' }).x, 'base64url'));
+      const a = crypto.createECDH('prime256v1'), b = crypto.createECDH('prime256v1');
+      a.generateKeys(), b.generateKeys();
+      const priv = Buffer.concat([Buffer.alloc(32), a.getPrivateKey()]).subarray(-32);
+      assert.equal(noble.dh(1, put(priv), put(b.getPublicKey()), 65, OUT), 32);
+      assert.deepEqual(Buffer.from(read(OUT, 32)), a.computeSecret(b.getPublicKey()));
+      assert.equal(noble.dh_public(1, put(priv), OUT), 65);
+      assert.deepEqual(Buffer.from(read(OUT, 65)), a.getPublicKey());
+      const off = b.getPublicKey();
+      off[40] ^= 1;
+      assert.equal(noble.dh(1, put(priv), put(off), 65, OUT), ERR_AUTH);
+      off[40] ^= 1;
+      off[0] = 6 + (off[64] & 1); // the hybrid form
+      assert.equal(noble.dh(1, put(priv), put(off), 65, OUT), ERR_AUTH);
+    });
+  const small = ['00'.repeat(32), '01' + '00'.repeat(31), 'e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800',
+    '5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157', 'ec' + 'ff'.repeat(30) + '7f', 'ed' + 'ff'.repeat(30) + '7f'];
+  for (const s of small) fresh(() => assert.equal(noble.dh(0, put(bytes(32)), put(hex(s)), 32, OUT), ERR_AUTH));
+  fresh(() => assert(noble.dh_public(1, put(new Uint8Array(32)), OUT) < 0));
+};
+
+// An Ed25519 verdict of OpenSSL and ours over the same key, message, signature.
+const opensslEd = (pub, message, sig) => {
+  try {
+    const key = crypto.createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: Buffer.from(pub).toString('base64url') }, format: 'jwk' });
+    return crypto.verify(null, message, key, sig);
+  } catch {
+    return false;
+  }
+};
+const signatures = () => {
+  for (let i = 0; i < 12; i++)
+    fresh(() => {
+      const e = crypto.generateKeyPairSync('ed25519');
+      const d = Buffer.from(e.privateKey.export({ format: 'jwk' }).d, 'base64url');
+      const pub = Buffer.from(e.publicKey.export({ format: 'jwk' }).x, 'base64url');
+      const m = bytes(i * 9);
+      assert.equal(noble.sign(0, put(d), put(m), m.length, OUT), 64);
+      const sig = read(OUT, 64);
+      assert(crypto.verify(null, m, e.publicKey, sig));
+      assert.equal(noble.verify(0, spans(pub, m, sig)), 0);
+      for (const at of [0, 31, 32, 63]) {
+        const bent = sig.slice();
+        bent[at] ^= 1 << i % 8;
+        assert.equal(noble.verify(0, spans(pub, m, bent)), ERR_AUTH);
+      }
+      const p = crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' });
+      const jwk = p.privateKey.export({ format: 'jwk' });
+      const pd = Buffer.from(jwk.d, 'base64url'), pp = jwkPoint(jwk);
+      assert.equal(noble.sign(1, put(pd), put(m), m.length, OUT), 64);
+      const ps = read(OUT, 64);
+      assert(crypto.verify('sha256', m, { key: p.publicKey, dsaEncoding: 'ieee-p1363' }, ps));
+      const theirs = crypto.sign('sha256', m, { key: p.privateKey, dsaEncoding: 'ieee-p1363' });
+      assert.equal(noble.verify(1, spans(pp, m, theirs)), 0); // high s too
+      const half = Buffer.concat([Buffer.from([2 + (pp[64] & 1)]), pp.subarray(1, 33)]);
+      assert.equal(noble.verify(1, spans(half, m, theirs)), 0);
+      theirs[i] ^= 1;
+      assert.equal(noble.verify(1, spans(pp, m, theirs)), ERR_AUTH);
+      assert.equal(noble.verify(1, spans(pp, m, new Uint8Array(64))), ERR_AUTH);
+    });
+  // Keys of small order and with a torsion component, with the signatures that a lax verifier takes: R = any small
+  // point, S = 0. Ours and OpenSSL must agree on each, but for keys refused in both guests beforehand.
+  const small = ['00'.repeat(32), '00'.repeat(31) + '80', '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+    '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85', 'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+    'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa'].map(hex);
+  const rs = [...small, hex('01' + '00'.repeat(31)), hex('ec' + 'ff'.repeat(30) + '7f'), hex('ee' + 'ff'.repeat(30) + '7f'), hex('01' + '00'.repeat(30) + '80')];
+  let taken = 0;
+  for (const key of small)
+    for (const r of rs)
+      for (let i = 0; i < 8; i++)
+        fresh(() => {
+          const sig = Buffer.concat([r, Buffer.alloc(32)]), m = text(`message ${i}`);
+          const ours = noble.verify(0, spans(key, m, sig)) === 0;
+          taken += ours;
+          assert.equal(ours, opensslEd(key, m, sig), `${Buffer.from(key).toString('hex')} ${Buffer.from(r).toString('hex')} ${i}`);
+        });
+  assert(taken > 0, 'the hostile set holds signatures that pass without the cofactor');
+};
+
+// ---- the core's face ----
+const hpke = () => {
+  const all = JSON.parse(readFileSync(join(root, 'tests/vectors/hpke/rfc9180-appendix-a.json')));
+  const cases = all.filter((c) => c.mode === 0 && c.kdf_id === 1 && c.aead_id === 1 && c.kem_id !== 18);
+  assert.equal(cases.length, 2);
+  for (const c of cases) {
+    const kem = c.kem_id === 16 ? 'p256' : 'x25519', first = c.encryptions[0];
+    const pair = core.hpkeKeyPair(kem, hex(c.ikmR));
+    assert.deepEqual([pair.secret, pair.open], [hex(c.skRm), hex(c.pkRm)]);
+    const sealed = core.hpkeSeal(kem, pair.open, hex(c.info), hex(first.aad), hex(first.pt), hex(c.ikmE));
+    assert.deepEqual(sealed, hex(c.enc + first.ct));
+    assert.deepEqual(core.hpkeOpen(kem, pair.secret, hex(c.info), hex(first.aad), sealed), hex(first.pt));
+    sealed[sealed.length - 1] ^= 1;
+    fails('auth', () => core.hpkeOpen(kem, pair.secret, hex(c.info), hex(first.aad), sealed));
+    sealed[5] ^= 1;
+    fails('auth', () => core.hpkeOpen(kem, pair.secret, hex(c.info), hex(first.aad), sealed));
+    const other = core.hpkeSeal(kem, pair.open, text('i'), text('a'), text('p'));
+    assert.deepEqual(core.hpkeOpen(kem, pair.secret, text('i'), text('a'), other), text('p'));
+  }
+};
+
+const frames = () => {
+  const a = core.frames(64), b = core.frames(64), key = bytes(16);
+  a.enter(0n, 5n, 3, false, [key]);
+  b.enter(0n, 5n, 4, false, [key]);
+  for (const codec of ['opus', 'vp8', 'vp9', 'av1', 'h264'])
+    for (const n of [1, 3, 100, 1200, 100000]) {
+      const clear = bytes(n);
+      const wire = a.seal(0n, 1, codec, clear);
+      const got = b.open(0n, codec, wire);
+      assert.deepEqual(got.frame, clear);
+      assert.deepEqual([got.leaf, got.context, got.epoch], [3, 1, 5n]);
+      fails('replay', () => b.open(0n, codec, wire));
+      wire[wire.length - (codec === 'h264' ? 4 : 1)] ^= 1;
+      assert.throws(() => b.open(0n, codec, wire), SealFailure);
+    }
+  fails('ignored', () => a.seal(0n, 1, 'opus', new Uint8Array(0)));
+  fails('state', () => a.enter(0n, 5n, 3, false, [key]));
+  const last = a.seal(0n, 0, 'opus', text('x'));
+  a.enter(0n, 6n, 3, true, [bytes(16)]);
+  assert.equal(a.wake(), 2000000n);
+  b.leave();
+  fails('unknown', () => b.open(0n, 'opus', last));
+  a.free(), b.free();
+};
+
+const policies = () => {
+  const all = JSON.parse(readFileSync(join(root, 'tests/vectors/incamera/passive-policy.json')));
+  for (const c of all) {
+    const bytesOf = hex(c.room_policy_extension), hash = hex(c.room_policy_hash), want = c.room_policy;
+    const p = core.policyOpen(bytesOf, hash, 4102444800000);
+    assert.equal(p.mode, ['', 'direct', 'sealed', 'witnessed', 'governed'][want.mode]);
+    assert.deepEqual([p.flags, p.notAfter, p.expired], [want.flags, want.not_after, false]);
+    assert.deepEqual([p.roomId, p.ownerKey], [hex(want.room_id), hex(c.owner_key)]);
+    assert.equal(p.archive?.name, want.archive?.name);
+    assert.equal(p.archive?.notice, want.archive?.notice_url);
+    assert(core.policyOpen(bytesOf, hash, 4102444801000).expired);
+    hash[0] ^= 1;
+    fails('auth', () => core.policyOpen(bytesOf, hash, 0));
+  }
+};
+
+const invitations = () => {
+  const i = { roomId: bytes(32), policyHash: bytes(32), joinSecret: bytes(32), generation: 3 };
+  const link = core.invitationWrite('https://meet.example', i);
+  const b64 = (b) => Buffer.from(b).toString('base64url');
+  assert.equal(link, `https://meet.example/r/${b64(i.roomId)}#1.${b64(i.policyHash)}.${b64(i.joinSecret)}.3`);
+  assert.deepEqual(core.invitationOpen(link), i);
+  fails('format', () => core.invitationOpen(link + '.'));
+  const door = crypto.createHmac('sha256', i.joinSecret).update('incamera 1.0 door\x01').digest();
+  assert.deepEqual(Buffer.from(core.door(i.joinSecret)), door);
+  assert.deepEqual(Buffer.from(core.sha256(text('abc'))), crypto.createHash('sha256').update('abc').digest());
+  assert.equal(core.random(70000).length, 70000);
+};
+
+const bench = () => {
+  const time = (name, n, run) => {
+    for (let i = 0; i < Math.min(n, 50); i++) run(i);
+    const t = performance.now();
+    for (let i = 0; i < n; i++) run(i);
+    const ms = performance.now() - t;
+    console.log(`${name}: ${n === 1000 ? ms.toFixed(1) + ' ms' : (ms / n).toFixed(2) + ' ms each'}`);
+  };
+  const a = core.frames(64), b = core.frames(64), key = bytes(16), clear = bytes(1200), wires = [];
+  a.enter(0n, 1n, 3, false, [key]);
+  b.enter(0n, 1n, 4, false, [key]);
+  time('sframe seal 1000 x 1200 B', 1000, (i) => (wires[i] = a.seal(0n, 1, 'vp9', clear)));
+  time('sframe open 1000 x 1200 B', 1000, (i) => {
+    try {
+      b.open(0n, 'vp9', wires[i]);
+    } catch (e) {
+      if (e.reason !== 'replay') throw e;
+    }
+  });
+  for (const kem of ['x25519', 'p256']) {
+    const pair = core.hpkeKeyPair(kem, bytes(32)), sealed = core.hpkeSeal(kem, pair.open, text('i'), text('a'), clear);
+    time(`hpke seal ${kem}`, 100, () => core.hpkeSeal(kem, pair.open, text('i'), text('a'), clear));
+    time(`hpke open ${kem}`, 100, () => core.hpkeOpen(kem, pair.secret, text('i'), text('a'), sealed));
+  }
+  const m = bytes(200);
+  for (const s of [0, 1])
+    fresh(() => {
+      const key = put(bytes(32)), message = put(m), pub = OUT, sig = OUT + 100;
+      const n = noble.sign_public(s, key, pub);
+      time(`sign ${s ? 'p256' : 'ed25519'}`, 100, () => noble.sign(s, key, message, m.length, sig));
+      const parts = spans(read(pub, n), m, read(sig, 64));
+      time(`verify ${s ? 'p256' : 'ed25519'}`, 100, () => assert.equal(noble.verify(s, parts), 0));
+    });
+};
+
+if (mode === 'bench') bench();
+else {
+  const tests = { symmetric, keyAgreement, signatures, hpke, frames, policies, invitations };
+  for (const [name, run] of Object.entries(tests)) {
+    run();
+    console.log(`ok ${name}`);
+  }
+}
