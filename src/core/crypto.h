@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The table of cryptographic primitives: what src/seal, src/rights and src/archive may ask of a library, and no more.
- * Natively guest/openssl_crypto.c fulfils it, in WebAssembly the page's import; same bytes, same errors.
- * Every function is pure (no state between calls), borrows its inputs, writes outputs only on OK, and may be handed
- * hostile public values: a point off the curve or a signature of wrong form is ERR_AUTH or ERR_FORMAT, never a crash.
- * Suites: RFC 9420 section 17.1 (1: X25519/AES-128/SHA-256/Ed25519, 2: P-256/AES-128/SHA-256/P-256,
- * 3: X25519/ChaCha20-Poly1305/SHA-256/Ed25519). HPKE: RFC 9180. SFrame: RFC 9605 section 4.5. */
+ * The table of cryptographic primitives: what src/seal, src/rights and src/archive may ask of a library, and
+ * no more. Natively guest/openssl_crypto.c fulfils it, in WebAssembly the page's import; same bytes, same
+ * errors. Every function is pure (no state between calls), borrows its inputs, writes outputs only on OK, and
+ * may be handed hostile public values: a point off the curve or a signature of wrong form is ERR_AUTH or
+ * ERR_FORMAT, never a crash. Suites: RFC 9420 section 17.1 (1: X25519/AES-128/SHA-256/Ed25519, 2:
+ * P-256/AES-128/SHA-256/P-256, 3: X25519/ChaCha20-Poly1305/SHA-256/Ed25519). HPKE: RFC 9180. SFrame: RFC 9605
+ * section 4.5. */
 #ifndef CORE_CRYPTO_H
 #define CORE_CRYPTO_H
 
 #include "base/err.h"
 #include "base/span.h"
 
-enum crypto_hash { CRYPTO_SHA256, CRYPTO_SHA384, CRYPTO_SHA512, CRYPTO_SHA1 /* SRTP and STUN only */ };
+enum crypto_hash {
+    CRYPTO_SHA256,
+    CRYPTO_SHA384,
+    CRYPTO_SHA512,
+    CRYPTO_SHA1, /* SRTP and STUN only */
+    CRYPTO_MD5,  /* the long-term key of TURN only; a library without it answers ERR_CRYPTO */
+};
 enum crypto_aead { CRYPTO_AES_128_GCM, CRYPTO_AES_256_GCM, CRYPTO_CHACHA20_POLY1305 };
 enum crypto_dh { CRYPTO_X25519, CRYPTO_P256 };
 enum crypto_sign { CRYPTO_ED25519, CRYPTO_ECDSA_P256_SHA256 };
@@ -36,7 +43,8 @@ struct crypto {
     /* pt receives ct.n - CRYPTO_TAG_SIZE bytes; ERR_AUTH when the tag is wrong (then pt is zeroed) */
     enum err (*aead_open)(void *ctx, enum crypto_aead a, struct span key, struct span nonce, struct span aad,
                           struct span ct, uint8_t *pt);
-    /* AES in counter mode (SFrame suites 1 to 3, RFC 9605 section 4.5.1); iv is the whole 16-byte counter block */
+    /* AES in counter mode (SFrame suites 1 to 3, RFC 9605 section 4.5.1); iv is the whole 16-byte counter
+     * block */
     enum err (*aes_ctr)(void *ctx, struct span key, struct span iv, struct span in, uint8_t *out);
     /* public key of a 32-byte private key; *pub_n is set */
     enum err (*dh_public)(void *ctx, enum crypto_dh d, struct span priv, uint8_t *pub, size_t *pub_n);
@@ -53,7 +61,11 @@ struct crypto {
 
 static inline size_t crypto_hash_size(enum crypto_hash h)
 {
-    return h == CRYPTO_SHA256 ? 32 : h == CRYPTO_SHA384 ? 48 : h == CRYPTO_SHA512 ? 64 : 20;
+    return h == CRYPTO_SHA256   ? 32
+           : h == CRYPTO_SHA384 ? 48
+           : h == CRYPTO_SHA512 ? 64
+           : h == CRYPTO_MD5    ? 16
+                                : 20;
 }
 static inline size_t crypto_key_size(enum crypto_aead a)
 {

@@ -25,7 +25,7 @@
 #define BLOCK_MAX       128 /* SHA-512's block, for HMAC */
 
 static struct {
-    EVP_MD *md[4];       /* by enum crypto_hash */
+    EVP_MD *md[5];       /* by enum crypto_hash; MD5 may be missing */
     EVP_CIPHER *aead[3]; /* by enum crypto_aead */
     EVP_CIPHER *ctr[2];  /* 128, 256 bit */
     EC_GROUP *p256;
@@ -39,6 +39,7 @@ static void lib_load(void)
     bool ok = true;
     for (size_t i = 0; i < COUNT_OF(md); i++)
         ok = (lib.md[i] = EVP_MD_fetch(NULL, md[i], NULL)) != NULL && ok;
+    lib.md[CRYPTO_MD5] = EVP_MD_fetch(NULL, "MD5", NULL);
     for (size_t i = 0; i < COUNT_OF(aead); i++)
         ok = (lib.aead[i] = EVP_CIPHER_fetch(NULL, aead[i], NULL)) != NULL && ok;
     ok = (lib.ctr[0] = EVP_CIPHER_fetch(NULL, "AES-128-CTR", NULL)) != NULL && ok;
@@ -64,6 +65,7 @@ static bool absorb(EVP_MD_CTX *x, const struct span *parts, size_t count)
 static enum err do_hash(void *ctx, enum crypto_hash h, const struct span *parts, size_t count, uint8_t *out)
 {
     (void)ctx;
+    if (!lib.md[h]) return ERR_CRYPTO;
     EVP_MD_CTX *x = EVP_MD_CTX_new();
     bool ok = x && EVP_DigestInit_ex2(x, lib.md[h], NULL) == 1 && absorb(x, parts, count) &&
               EVP_DigestFinal_ex(x, out, NULL) == 1;

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The HTTP interface /api/v1 as a table: one row a request (method, path, verb that policy is asked about,
+ * what it takes and answers). Front matches requests to rows and passes them on as IPC_ASK; the keeper
+ * decides and answers; GET /api/v1/openapi.json is written from these rows, so that it can't be wrong about
+ * them. Numbers are the wire form between roles. Path parts: {room} and {member} are [A-Za-z0-9_-]{1,64};
+ * there is no percent-decoding: any other character matches nothing. */
+#ifndef APP_API_TABLE_H
+#define APP_API_TABLE_H
+
+#include "base/err.h"
+#include "base/span.h"
+#include "base/write.h"
+#include "rights/facts.h"
+
+#define API_BODY_MAX 65536 /* bytes of a request's body */
+#define API_PART_MAX 64    /* bytes of {room} and {item} */
+
+/*  number           method    path after /api/v1              verb               body   status  what it does
+ */
+#define API_TABLE(X)                                                                                         \
+    X(API_ROOM_CREATE, "POST", "/rooms", VERB_CREATE, true, 201, "Make a room")                              \
+    X(API_ROOM_LIST, "GET", "/rooms", VERB_LIST, false, 200, "List the rooms")                               \
+    X(API_ROOM_SHOW, "GET", "/rooms/{room}", VERB_SHOW, false, 200, "One room")                              \
+    X(API_ROOM_CLOSE, "DELETE", "/rooms/{room}", VERB_CLOSE, false, 204, "Close a room and end its meeting") \
+    X(API_MEMBER_LIST, "GET", "/rooms/{room}/members", VERB_MEMBERS, false, 200, "Who is in a room")         \
+    X(API_MEMBER_KICK, "DELETE", "/rooms/{room}/members/{item}", VERB_KICK, false, 204,                      \
+      "Remove a member; its token no longer opens this room")                                                \
+    X(API_TOKEN_MAKE, "POST", "/rooms/{room}/tokens", VERB_TOKEN, true, 201, "Make an access token")         \
+    X(API_POLICY_SHOW, "GET", "/rooms/{room}/policy", VERB_POLICY, false, 200,                               \
+      "The room's policy; needs no token")                                                                   \
+    X(API_GUEST, "POST", "/rooms/{room}/guest", VERB_GUEST, true, 201,                                       \
+      "A guest's token for a room that is joined by link or lobby; needs no token")                          \
+    X(API_RELAY, "POST", "/rooms/{room}/relay", VERB_RELAY, false, 201,                                      \
+      "A short-lived relay (TURN) credential")                                                               \
+    X(API_BARRED_LIST, "GET", "/rooms/{room}/barred", VERB_BARRED, false, 200,                               \
+      "Whose tokens no longer open the room")                                                                \
+    X(API_BARRED_DROP, "DELETE", "/rooms/{room}/barred/{item}", VERB_UNBAR, false, 204,                      \
+      "Let a subject in again")                                                                              \
+    X(API_AUDIT, "GET", "/audit", VERB_AUDIT, false, 200,                                                    \
+      "The audit trail, oldest first: ?after=SEQ&limit=N")                                                   \
+    X(API_EXPLAIN, "POST", "/explain", VERB_EXPLAIN, true, 200, "Why a verdict is what it is")               \
+    X(API_OPENAPI, "GET", "/openapi.json", VERB_OPENAPI, false, 200, "This description; needs no token")
+
+enum api_number {
+    API_NONE,
+#define X(number, method, path, verb, body, status, what) number,
+    API_TABLE(X)
+#undef X
+        API_COUNT
+};
+struct api_row {
+    const char *method, *path;
+    enum verb verb;
+    bool body; /* a JSON body is expected */
+    uint16_t status;
+    const char *what;
+};
+
+/* The row of a number, or NULL. */
+const struct api_row *api_row(unsigned number);
+
+struct api_match {
+    enum api_number number; /* API_NONE: nothing matches */
+    struct span room, item; /* borrowed from the path, or empty */
+    const char *allow; /* number is API_NONE but the path is there: methods for `Allow` (405), else NULL */
+};
+/* Finds the row of a request; path is the whole path without the query, "/api/v1/rooms". */
+void api_find(struct span method, struct span path, struct api_match *m);
+/* The OpenAPI 3.1 document of the table. Sets w->bad when it does not fit. */
+void api_openapi(struct writer *w);
+
+#endif

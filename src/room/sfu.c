@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "room/sfu.h"
+
+#include "core/peer.h"
+
+#define MID_PACKETS    96 /* the first ones of a slot name their section, and key frames always do */
+#define RESEND_SHARE   4  /* resent bytes at most 1/4 of what was sent */
+#define RESEND_FLOOR   (32u * 1024)
+#define RESENDS_A_NACK 64
+
+struct head {             /* what is written in front of a payload */
+    uint8_t pt, inner_pt; /* inner_pt: of what is repaired, the same otherwise */
+    bool marker, mid, rtx;
+    uint16_t original;
+    uint32_t ts, ssrc;
+    uint64_t index; /* roll-over counter and sequence number */
+};
+
+/* ---- writing ---- */
+
+/* Appends one header extension element in the form the section's numbers need. */
+static uint8_t *element(uint8_t *p, bool two_byte, uint8_t id, struct span v)
+{
+    if (two_byte) {
+        *p++ = id;
+        *p++ = (uint8_t)v.n;
+    } else {
+        *p++ = (uint8_t)(id << 4 | (v.n - 1));
+    }
+    memcpy(p, v.p, v.n);
+    return p + v.n;
+}
+
+static uint8_t *put16(uint8_t *p, uint16_t v)
+{
+    p[0] = (uint8_t)(v >> 8);
+    p[1] = (uint8_t)v;
+    return p + 2;
+}
+
+static uint8_t *put32(uint8_t *p, uint32_t v)
+{
+    return put16(put16(p, (uint16_t)(v >> 16)), (uint16_t)v);
+}
+
+/* Lost packets are repaired by RTX (or not at all): no packet is sealed twice. */
+static bool repairs(const struct slot *s)
+{
+    return s->kind == SDP_AUDIO || s->rtx_pt != 255;
+}
+
+/* The extensions of one packet to m; returns the end. */
+static uint8_t *extensions(uint8_t *p, struct slot *s, const struct head *h, const struct cache_pkt *pkt,
+                           const struct cache *c, usec now)
+{
+    struct member *m = s->member;
+    const uint8_t *id = m->ext;
+    struct span carry = cache_carry(c, pkt), stamp = cache_stamp(c, pkt);
+    bool with_carry = carry.n && id[EXT_DESCRIPTOR], two = m->two_byte || (with_carry && carry.n > 16);
+    uint8_t *start = p, small[3];
+    p += 4;
+    if (h->mid && id[EXT_MID]) p = element(p, two, id[EXT_MID], SPAN(s->mid_text, s->mid_n));
+    if (id[EXT_TRANSPORT_CC] && repairs(s)) {
+        put16(small, m->twcc_next++);
+        p = element(p, two, id[EXT_TRANSPORT_CC], SPAN(small, 2));
+    }
+    if (id[EXT_SEND_TIME] && !id[EXT_TRANSPORT_CC] && repairs(s)) { /* 6.18 fixed point seconds */
+        uint32_t t = (uint32_t)(now % (64 * USEC_S) * (1u << 18) / USEC_S);
+        small[0] = (uint8_t)(t >> 16);
+        small[1] = (uint8_t)(t >> 8);
+        small[2] = (uint8_t)t;
+        p = element(p, two, id[EXT_SEND_TIME], SPAN(small, 3));
+    }
+    if (pkt->has_level && id[EXT_AUDIO_LEVEL]) {
+        small[0] = pkt->level;
+        p = element(p, two, id[EXT_AUDIO_LEVEL], SPAN(small, 1));
+    }
+    if (pkt->has_orientation && id[EXT_ORIENTATION]) {
+        small[0] = pkt->orientation;
+        p = element(p, two, id[EXT_ORIENTATION], SPAN(small, 1));
+    }
+    if (stamp.n && id[EXT_CAPTURE_TIME]) p = element(p, two, id[EXT_CAPTURE_TIME], stamp);
+    if (with_carry) p = element(p, two, id[EXT_DESCRIPTOR], carry);
+    if (p == start + 4) return start;
+    while ((p - start) % 4)
+        *p++ = 0;
+    put16(start, two ? 0x1000 : 0xbede);
+    put16(start + 2, (uint16_t)((p - start) / 4 - 1));
+    return p;
+}
+
+/* Picture numbers go on across switches: a decoder that sees them jump back may wait for ever. */
+static void renumber(const struct slot *s, const struct cache_pkt *p, uint8_t *payload)
+{
+    struct payload_facts f = {.has_picture = p->has_picture,
+                              .has_tl0 = p->has_tl0,
+                              .picture_at = p->picture_at,
+                              .picture_bytes = p->picture_bytes,
+                              .tl0_at = p->tl0_at};
+    payload_renumber_vp8(payload, p->n, &f, (uint16_t)(p->picture + s->picture_offset),
+                         (uint8_t)(p->tl0 + s->tl0_offset));
+}
+
+/* The payload as it goes out; in `copy` when it is not what is in the cache. */
+static struct span outgoing(const struct slot *s, const struct head *h, const struct cache *c,
+                            const struct cache_pkt *p, uint8_t *copy)
+{
+    struct span payload = cache_payload(c, p);
+    if (p->codec == CODEC_RED && h->inner_pt == s->pt) payload = span_part(payload, p->primary, payload.n);
+    bool pictures = p->codec == CODEC_VP8 && p->has_picture && !room_sealed(s->member->room);
+    if (!h->rtx && !pictures) return payload;
+    size_t at = 0;
+    if (h->rtx) {
+        put16(copy, h->original);
+        at = 2;
+    }
+    if (payload.n) memcpy(copy + at, payload.p, payload.n);
+    if (pictures) renumber(s, p, copy + at);
+    return SPAN(copy, at + payload.n);
+}
+
+/* Writes the header and seals one packet into the tray. Of a stream without RTX a number may be sealed twice,
+ * so everything in such a packet must be the same each time: the key stream and the tag's key depend on it.
+ */
+static bool send_packet(struct slot *s, const struct head *h, const struct cache *c,
+                        const struct cache_pkt *p, usec now, struct out *out)
+{
+    struct member *m = s->member;
+    uint8_t header[512], copy[OUT_PKT_MAX];
+    uint8_t *at = header;
+    if ((size_t)p->n + p->carry_n + p->stamp_n + 100 > OUT_PKT_MAX) return false;
+    *at++ = 0x80;
+    *at++ = (uint8_t)((h->marker ? 0x80 : 0) | h->pt);
+    at = put16(at, (uint16_t)h->index);
+    at = put32(at, h->ts);
+    at = put32(at, h->ssrc);
+    uint8_t *end = extensions(at, s, h, p, c, now);
+    if (end != at) header[0] |= 0x10;
+    struct span payload = outgoing(s, h, c, p, copy);
+    size_t n = (size_t)(end - header);
+    if (peer_seal_rtp(m->peer, out, SPAN(header, n), payload, h->index)) return false;
+    m->sent_bytes += (uint32_t)(n + payload.n);
+    m->room->counters.packets_out++;
+    m->room->counters.bytes_out += n + payload.n;
+    return true;
+}
+
+void sfu_rtcp(struct member *m, usec now, struct span rtcp, struct out *out)
+{
+    if (!sfu_up(m) || rtcp.n == 0) return;
+    (void)now;
+    if (peer_seal_rtcp(m->peer, out, rtcp)) return; /* the tray is full: the next report says the same */
+}
+
+/* ---- forwarding ---- */
+
+/* The first packet of another source: lines of time and pictures go on from where the last one left them. */
+static void start_here(struct slot *s, uint8_t layer, const struct cache_pkt *p, usec now)
+{
+    const struct track *t = s->track;
+    seqmap_stop(&s->map); /* what went before had other offsets: it can't be sent again */
+    seqmap_start(&s->map, layer, p->seq);
+    uint32_t ticks = 0;
+    if (s->last_at) {
+        ticks = (uint32_t)(usec_since(now, s->last_at) * (t->codec.clock_hz / 1000) / 1000);
+        if (ticks == 0) ticks = t->codec.clock_hz / 100;
+    }
+    const struct layer *from = s->layer != SLOT_NO_LAYER ? &t->layer[s->layer] : NULL, *to = &t->layer[layer];
+    if (s->started && from && from != to && from->sr_at && to->sr_at) {
+        /* layers of one source: its reports say which moments are the same */
+        int64_t ntp = (int64_t)(to->sr_ntp - from->sr_ntp);
+        int64_t apart = (ntp >> 16) * (int64_t)t->codec.clock_hz >> 16;
+        uint32_t same = from->sr_ts + (uint32_t)apart; /* in the old layer's time, when to->sr_ts was */
+        uint32_t wanted = p->ts - to->sr_ts + same - s->ts_offset;
+        if ((int32_t)(wanted - s->last_ts) > 0 && wanted - s->last_ts < t->codec.clock_hz)
+            ticks = wanted - s->last_ts;
+    }
+    s->ts_offset = p->ts - (s->last_ts + ticks);
+    s->picture_offset = (uint16_t)(s->last_picture + 1 - p->picture);
+    s->tl0_offset = (uint8_t)(s->last_tl0 + 1 - p->tl0);
+    s->layer = layer;
+    s->started = true;
+    s->waits_key = false;
+}
+
+/* Whether the slot takes this packet now; starts or changes layers where that is possible. */
+static bool wants(struct slot *s, uint8_t layer, const struct cache_pkt *p, usec now)
+{
+    if (s->started && layer == s->layer) return true;
+    if (s->started && layer != s->want_layer) return false;
+    if (s->kind == SDP_VIDEO && !(p->key && p->start)) return false;
+    if (!s->started && layer > s->want_layer) return false;
+    start_here(s, layer, p, now);
+    return true;
+}
+
+/* Layers of a layered stream above what the slot is to get; true when the packet stays out. */
+static bool above(struct slot *s, const struct cache_pkt *p, bool *marker)
+{
+    if (p->sid > s->level_sid) s->level_sid = p->sid;
+    if (p->sid > s->max_sid || (p->temporal && p->tid > s->max_tid)) {
+        seqmap_skip(&s->map, p->seq);
+        return true;
+    }
+    if (p->end && p->sid == s->max_sid && s->level_sid > s->max_sid) *marker = true;
+    return false;
+}
+
+/* A receiver without RED gets the newest block alone. */
+static uint8_t payload_type(const struct slot *s, const struct cache_pkt *p)
+{
+    return p->codec == CODEC_RED && s->red_pt != 255 ? s->red_pt : s->pt;
+}
+
+/* The 48-bit index of a number beside the highest one given out. */
+static uint64_t extend(uint64_t *highest, uint16_t seq)
+{
+    int16_t ahead = (int16_t)(uint16_t)(seq - (uint16_t)*highest);
+    uint64_t index = *highest + (uint64_t)(int64_t)ahead;
+    if (ahead > 0) *highest = index;
+    return index;
+}
+
+static void forward_one(struct slot *s, uint8_t layer, const struct cache *c, const struct cache_pkt *p,
+                        usec now, struct out *out)
+{
+    struct head h = {.marker = p->marker, .ssrc = s->ssrc};
+    if (!sfu_up(s->member) || !wants(s, layer, p, now) || above(s, p, &h.marker)) return;
+    h.pt = payload_type(s, p);
+    if (h.pt == 255 || p->n == 0) {
+        seqmap_skip(&s->map, p->seq);
+        return;
+    }
+    uint16_t seq;
+    if (!seqmap_send(&s->map, layer, p->seq, &seq)) return;
+    h.index = extend(&s->sent, seq);
+    h.inner_pt = h.pt;
+    h.ts = p->ts - s->ts_offset;
+    h.mid = s->packets < MID_PACKETS || p->key || !repairs(s);
+    if ((int32_t)(h.ts - s->last_ts) > 0 || !s->last_at) {
+        s->last_ts = h.ts;
+        s->last_picture = (uint16_t)(p->picture + s->picture_offset);
+        s->last_tl0 = (uint8_t)(p->tl0 + s->tl0_offset);
+    }
+    s->last_at = now;
+    s->packets++;
+    s->octets += p->n;
+    (void)send_packet(s, &h, c, p, now, out); /* a full tray is a lost packet: the receiver asks again */
+}
+
+void sfu_forward(struct track *t, uint8_t layer, const struct cache_pkt *p, usec now, struct out *out)
+{
+    const struct cache *c = &t->layer[layer].cache;
+    if (t->room->tap) t->room->tap->packet(t->room->tap->ctx, now, t, layer, p);
+    for (uint32_t i = 0; i < t->feeds; i++) {
+        if (i + 1 < t->feeds) __builtin_prefetch(t->feed[i + 1]);
+        forward_one(t->feed[i], layer, c, p, now, out);
+    }
+}
+
+void sfu_restart(struct slot *s)
+{
+    seqmap_stop(&s->map);
+    s->started = false;
+    s->layer = SLOT_NO_LAYER;
+    s->level_sid = 0;
+    s->waits_key = s->track && s->kind == SDP_VIDEO;
+}
+
+bool sfu_line(const struct slot *s, usec now, uint32_t *ts)
+{
+    if (!s->track || !s->last_at) return false;
+    *ts = s->last_ts + (uint32_t)(usec_since(now, s->last_at) * (s->track->codec.clock_hz / 1000) / 1000);
+    const struct layer *l = s->layer == SLOT_NO_LAYER ? NULL : &s->track->layer[s->layer];
+    const struct member *from = s->track->member;
+    if (!l || !l->sr_at || !from->has_clock) return true;
+    /* exactly: the source's own clock, so that its sound and picture stay together */
+    int64_t ntp_us = (int64_t)((l->sr_ntp >> 32) * USEC_S + ((l->sr_ntp & 0xffffffffu) * USEC_S >> 32));
+    int64_t since = (int64_t)now - (ntp_us + from->clock_offset_us);
+    *ts = l->sr_ts + (uint32_t)(since * (int64_t)(s->track->codec.clock_hz / 1000) / 1000) - s->ts_offset;
+    return true;
+}
+
+/* ---- again ---- */
+
+static bool within_budget(struct member *m, usec now, size_t n)
+{
+    if (usec_since(now, m->resend_second) >= USEC_S) {
+        m->sent_before = m->sent_bytes;
+        m->sent_bytes = m->resend_bytes = 0;
+        m->resend_second = now;
+    }
+    uint32_t most = m->sent_before > m->sent_bytes ? m->sent_before : m->sent_bytes;
+    if (m->resend_bytes + n > most / RESEND_SHARE + RESEND_FLOOR) return false;
+    m->resend_bytes += (uint32_t)n;
+    return true;
+}
+
+/* The same number once a round trip. */
+static bool sent_again_lately(struct slot *s, usec now, uint16_t seq)
+{
+    usec rtt = s->member->rtt_us ? s->member->rtt_us : 50 * USEC_MS;
+    uint16_t ms = (uint16_t)(now / 1000), limit = (uint16_t)(rtt > 2 * USEC_S ? 2000 : rtt / 1000);
+    if (limit < 5) limit = 5;
+    for (int i = 0; i < SLOT_RESENDS_MAX; i++)
+        if (s->resent[i].seq == seq && s->resent[i].at_ms && (uint16_t)(ms - s->resent[i].at_ms) < limit)
+            return true;
+    s->resent[s->resent_at].seq = seq;
+    s->resent[s->resent_at].at_ms = ms ? ms : 1;
+    s->resent_at = (uint8_t)((s->resent_at + 1) % SLOT_RESENDS_MAX);
+    return false;
+}
+
+static void resend_one(struct slot *s, usec now, uint16_t seq, struct out *out)
+{
+    uint8_t layer;
+    uint32_t in;
+    struct room_counters *count = &s->member->room->counters;
+    if (!s->track || !seqmap_back(&s->map, seq, &layer, &in) || layer != s->layer) return;
+    const struct cache *c = &s->track->layer[layer].cache;
+    const struct cache_pkt *p = cache_ready(c) ? cache_get(c, in) : NULL;
+    if (!p || p->n == 0 || usec_since(now, p->at) > 2 * USEC_S) return;
+    if (p->sid > s->max_sid || (p->temporal && p->tid > s->max_tid)) return;
+    if (sent_again_lately(s, now, seq) || !within_budget(s->member, now, p->n)) {
+        count->resend_refused++;
+        return;
+    }
+    struct head h = {.marker = p->marker || (p->end && p->sid == s->max_sid && s->level_sid > s->max_sid),
+                     .pt = payload_type(s, p),
+                     .index = extend(&s->sent, seq),
+                     .ts = p->ts - s->ts_offset,
+                     .ssrc = s->ssrc,
+                     .mid = true};
+    h.inner_pt = h.pt;
+    if (s->kind == SDP_AUDIO && s->rtx_pt == 255) return; /* sound is over before it could be repaired */
+    if (s->rtx_ssrc && s->rtx_pt != 255) {
+        h.rtx = true;
+        h.original = seq;
+        h.index = s->rtx_sent++;
+        h.ssrc = s->rtx_ssrc;
+        h.pt = s->rtx_pt;
+    }
+    if (h.pt != 255 && send_packet(s, &h, c, p, now, out)) count->resent++;
+}
+
+void sfu_resend(struct slot *s, usec now, uint16_t seq, uint16_t following, struct out *out)
+{
+    if (!sfu_up(s->member)) return;
+    resend_one(s, now, seq, out);
+    for (unsigned i = 0; i < 16; i++)
+        if (following & 1u << i) resend_one(s, now, (uint16_t)(seq + 1 + i), out);
+}
+
+/* ---- key frames ---- */
+
+static void ask_source(struct track *t, uint8_t layers, usec now, struct out *out)
+{
+    uint8_t b[TRACK_LAYERS_MAX * 12];
+    struct writer w = writer_of(MSPAN(b, sizeof b));
+    for (uint8_t i = 0; i < t->layers; i++)
+        if (layers & 1u << i) rtcp_write_pli(&w, t->member->rtcp_ssrc, t->layer[i].ssrc);
+    sfu_rtcp(t->member, now, writer_span(&w), out);
+    t->room->counters.plis_out++;
+}
+
+void sfu_ask_keys(struct room *r, usec now, struct out *out)
+{
+    for (struct track *t = r->track_first; t; t = t->next) {
+        if (!t->key_wanted || !track_live(t) || !sfu_up(t->member)) continue;
+        uint8_t layers = track_ask_key(t, now);
+        if (layers) ask_source(t, layers, now, out);
+    }
+}

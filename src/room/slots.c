@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "room/slots.h"
+
+#include "room/roster.h"
+#include "room/sfu.h"
+
+/* ---- which format ---- */
+
+static unsigned likeness(const struct slot_codec *row, const struct sdp_codec *c)
+{
+    if (row->codec != c->codec) return 0;
+    if (c->codec == CODEC_VP9 || c->codec == CODEC_AV1) return row->profile == c->profile ? 4 : 0;
+    if (c->codec != CODEC_H264) return 4;
+    if (row->mode != c->mode) return 0;
+    if (row->profile == c->profile) return row->constraints == c->constraints ? 4 : 3;
+    return row->profile == 0x42 || c->profile == 0x42 ? 1 : 0; /* decoders take more than they offer */
+}
+
+const struct slot_codec *slot_codec_for(const struct slot_codecs *codecs, const struct sdp_codec *c)
+{
+    const struct slot_codec *best = NULL;
+    unsigned best_likeness = 0;
+    for (uint8_t i = 0; i < codecs->n; i++) {
+        unsigned l = likeness(&codecs->row[i], c);
+        if (l > best_likeness) {
+            best = &codecs->row[i];
+            best_likeness = l;
+        }
+    }
+    return best;
+}
+
+/* ---- which layer ---- */
+
+/* Without knowing the layers' sizes: encodings halve from the last to the first, so the height asked for says
+ * how many steps below the largest are enough. Issue of bandwidth comes on top of this. */
+void slot_choose_layer(struct slot *s)
+{
+    const struct track *t = s->track;
+    uint8_t top = t ? (uint8_t)(t->layers - 1) : 0, down = 0;
+    if (s->height && s->height <= 400) down = 1;
+    if (s->height && s->height <= 200) down = 2;
+    s->max_sid = (uint8_t)(down >= 2 ? 0 : down == 1 ? 1 : 7);
+    s->max_tid = 7;
+    if (s->rtx_pt == 255) s->max_sid = 7; /* such a packet must look the same when it is sent again */
+    uint8_t want = top > down ? (uint8_t)(top - down) : 0;
+    while (t && want > 0 && !t->layer[want].last_at && t->layer[want - 1].last_at)
+        want--; /* a layer that was never sent isn't waited for */
+    s->want_layer = want;
+}
+
+/* ---- filling ---- */
+
+static bool same_person(const struct member *a, const struct member *b)
+{
+    if (a == b) return true;
+    return a->subject_n && a->subject_n == b->subject_n && memcmp(a->subject, b->subject, a->subject_n) == 0;
+}
+
+static const struct shown *shown_as(const struct member *m, const struct track *t)
+{
+    for (uint16_t i = 0; i < m->views; i++)
+        if (m->view[i].track == t->number) return &m->view[i];
+    return NULL;
+}
+
+static bool may_have(const struct member *m, const struct track *t)
+{
+    return t->listed && t->on && !same_person(m, t->member);
+}
+
+static bool is_screen(const struct track *t)
+{
+    return t->source == SOURCE_SCREEN || t->source == SOURCE_SCREEN_AUDIO;
+}
+
+static struct slot *slot_of(const struct member *m, const struct track *t)
+{
+    for (uint8_t i = 0; i < m->slots; i++)
+        if (m->slot[i]->track == t) return m->slot[i];
+    return NULL;
+}
+
+static struct slot *free_slot(const struct member *m, const struct track *t, bool for_screen)
+{
+    for (uint8_t i = 0; i < m->slots; i++) {
+        struct slot *s = m->slot[i];
+        if (!s->track && !s->closed && s->kind == t->kind && s->for_screen == for_screen &&
+            slot_codec_for(s->codecs, &t->codec))
+            return s;
+    }
+    return NULL;
+}
+
+static void clear(struct slot *s)
+{
+    if (!s->track) return;
+    track_drop_feed(s->track, s);
+    s->track = NULL;
+    sfu_restart(s);
+}
+
+static bool put(struct slot *s, struct track *t)
+{
+    if (track_add_feed(t, s)) return false;
+    const struct slot_codec *row = slot_codec_for(s->codecs, &t->codec);
+    s->track = t;
+    s->pt = row->pt;
+    s->rtx_pt = row->rtx_pt;
+    s->red_pt = 255;
+    for (uint8_t i = 0; i < s->codecs->n; i++)
+        if (s->codecs->row[i].codec == CODEC_RED) s->red_pt = s->codecs->row[i].pt;
+    sfu_restart(s);
+    slot_choose_layer(s);
+    track_want_key(t, s->want_layer);
+    return true;
+}
+
+static bool place(struct member *m, struct track *t, bool *changed)
+{
+    struct slot *s = is_screen(t) ? free_slot(m, t, true) : NULL;
+    if (!s) s = free_slot(m, t, false);
+    if (!s || !put(s, t)) return false;
+    for (uint8_t i = 0; i < m->slots; i++)
+        if (m->slot[i] == s) changed[i] = true;
+    return true;
+}
+
+/* Empties the slots whose track may not or need not be there. */
+static void sweep(struct member *m, bool *changed)
+{
+    unsigned room_for = 0;
+    for (uint8_t i = 0; i < m->slots; i++)
+        room_for += m->slot[i]->kind == SDP_VIDEO && !m->slot[i]->closed;
+    for (uint8_t i = 0; i < m->slots; i++) {
+        struct slot *s = m->slot[i];
+        if (!s->track) continue;
+        bool keep = !s->closed && may_have(m, s->track);
+        if (keep && s->kind == SDP_VIDEO && m->has_view) {
+            const struct shown *at = shown_as(m, s->track);
+            keep = at && (unsigned)(at - m->view) < room_for;
+        }
+        if (keep) continue;
+        clear(s);
+        changed[i] = true;
+    }
+}
+
+static void resize(struct member *m)
+{
+    for (uint8_t i = 0; i < m->slots; i++) {
+        struct slot *s = m->slot[i];
+        const struct shown *at = s->track && m->has_view ? shown_as(m, s->track) : NULL;
+        s->width = at ? at->width : 0;
+        s->height = at ? at->height : 0;
+        if (!s->track || s->kind != SDP_VIDEO) continue;
+        slot_choose_layer(s);
+        if (!s->started || s->layer != s->want_layer) track_want_key(s->track, s->want_layer);
+    }
+}
+
+static void tell(const struct member *m, const bool *changed, struct news *news)
+{
+    uint16_t count = 0;
+    for (uint8_t i = 0; i < m->slots; i++)
+        count = (uint16_t)(count + changed[i]);
+    if (!count || !m->told || m->gone) return;
+    note_to_one(news, ROOM_SLOTS, m);
+    struct writer w = news_body_open(news, 2 + (size_t)count * 32);
+    write_u16(&w, count);
+    for (uint8_t i = 0; i < m->slots; i++) {
+        const struct slot *s = m->slot[i];
+        if (!changed[i]) continue;
+        put_text(&w, SPAN(s->mid_text, s->mid_n));
+        write_u8(&w, s->track != NULL);
+        if (s->track) write_u64(&w, s->track->number);
+    }
+    news_done(news, &w);
+}
+
+void slots_fill(struct member *m, usec now, struct news *news)
+{
+    bool changed[MEMBER_SLOTS_MAX] = {false};
+    (void)now;
+    if (!m->slots || m->gone || !(m->can & CAN_SUBSCRIBE)) return;
+    sweep(m, changed);
+    for (uint16_t i = 0; i < m->views && m->has_view; i++) {
+        struct track *t = room_track(m->room, m->view[i].track);
+        if (t && t->kind == SDP_VIDEO && may_have(m, t) && !slot_of(m, t)) (void)place(m, t, changed);
+    }
+    for (struct track *t = m->room->track_first; t; t = t->next) {
+        if (t->kind == SDP_VIDEO && m->has_view) continue;
+        if (may_have(m, t) && !slot_of(m, t)) (void)place(m, t, changed);
+    }
+    resize(m);
+    tell(m, changed, news);
+}
+
+void slots_fill_all(struct room *r, usec now, struct news *news)
+{
+    for (struct member *m = r->first; m; m = m->next)
+        slots_fill(m, now, news);
+}
+
+void slots_drop_track(struct track *t, usec now, struct news *news)
+{
+    while (t->feeds) {
+        struct slot *s = t->feed[t->feeds - 1];
+        struct member *m = s->member;
+        clear(s);
+        slots_fill(m, now, news);
+        bool changed[MEMBER_SLOTS_MAX] = {false};
+        for (uint8_t i = 0; i < m->slots; i++)
+            changed[i] = m->slot[i] == s && !s->track;
+        tell(m, changed, news);
+    }
+}
+
+void slots_empty(struct member *m)
+{
+    for (uint8_t i = 0; i < m->slots; i++)
+        clear(m->slot[i]);
+}
