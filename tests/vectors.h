@@ -14,7 +14,7 @@
 #define ANY_SUITE  "any"
 
 struct tally {
-    char suite[24];
+    char suite[48];
     unsigned good, all;
     bool unsupported; /* the product does not have this suite: named, neither passed nor failed */
 };
