@@ -11,7 +11,7 @@
 #include <assert.h>
 
 #define TRAY_PACKETS   4096
-#define BATCHES_A_TURN 8                 /* of one socket, then the others get their turn */
+#define BATCHES_A_TURN 8 /* of one socket, then the others get their turn */
 #define HOUSEKEEPING   (1000 * USEC_MS)
 
 /* Where the next free seat is; seats[0] is never used. */
@@ -112,7 +112,8 @@ void engine_seat_gone(struct engine *e, uint64_t session)
     e->members--;
 }
 
-/* The seat a datagram belongs to, 0 for a stranger's. A Binding says itself whom it is for; all else goes by path. */
+/* The seat a datagram belongs to, 0 for a stranger's. A Binding says itself whom it is for; all else goes by
+ * path. */
 static uint32_t seat_for(struct engine *e, const struct path *from, struct span pkt)
 {
     uint32_t i = 0;
@@ -210,7 +211,6 @@ usec engine_turn(struct engine *e, usec now)
     e->room_conf.wall_offset_ms = clock_wall().ms - (int64_t)(now / 1000);
     if (e->tcp && now >= e->housekeeping) {
         ice_tcp_tick(e->tcp, now);
-        engine_stats(e);
         e->housekeeping = now + HOUSEKEEPING;
     }
     rooms_turn(e, now);

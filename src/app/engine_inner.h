@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The engine's inside, shared by its two files: engine.c (datagrams, turns) and engine_message.c (neighbours). */
+ * The engine's inside, shared by its two files: engine.c (datagrams, turns) and engine_message.c
+ * (neighbours). */
 #ifndef APP_ENGINE_INNER_H
 #define APP_ENGINE_INNER_H
 
@@ -49,6 +50,7 @@ struct engine {
     struct news news;
     struct room_conf room_conf;
     struct peer_conf peer_conf;
+    struct srtp_library srtp;
     struct dtls_identity *identity;
     struct map by_path, by_ufrag, by_session, by_name;
     struct seat *seat;

@@ -2,10 +2,40 @@
 #include "app/engine_message.h"
 
 #include "app/ipc_messages.h"
+#include "guest/openssl_crypto.h"
+#include "guest/openssl_dtls.h"
+#include "guest/openssl_srtp.h"
+#include "io/clock.h"
 #include "base/mem.h"
 #include "base/write.h"
 
 #define TO_CLIENTS_MAX (384 * 1024)
+
+static enum err hmac_sha1(void *ctx, struct span key, const struct span *parts, size_t count, uint8_t *out)
+{
+    const struct crypto *c = ctx;
+    return c->hmac(c->ctx, CRYPTO_SHA1, key, parts, count, out);
+}
+
+enum err engine_identity(struct engine *e)
+{
+    const struct crypto *crypto = openssl_crypto();
+    enum err err = openssl_dtls_identity(&e->identity);
+    if (err) return err;
+    e->srtp = openssl_srtp(crypto);
+    e->peer_conf = (struct peer_conf){.rng = e->conf.rng,
+                                      .dtls = openssl_dtls(),
+                                      .identity = e->identity,
+                                      .srtp = &e->srtp,
+                                      .hmac = {hmac_sha1, (void *)(uintptr_t)crypto}};
+    e->room_conf.peer = &e->peer_conf;
+    return OK;
+}
+
+void engine_identity_free(struct engine *e)
+{
+    openssl_dtls_identity_free(e->identity);
+}
 
 static void send_to(struct engine *e, enum role to, uint16_t message, uint64_t session, struct span body)
 {
@@ -28,7 +58,8 @@ static void send_note(struct engine *e, const struct news_item *i)
     mem_free(room);
 }
 
-static void tell_member(struct engine *e, const struct engine_room *room, uint32_t number, bool in, struct span reason)
+static void tell_member(struct engine *e, const struct engine_room *room, uint32_t number, bool in,
+                        struct span reason)
 {
     uint8_t bytes[512];
     struct writer w = writer_of(MSPAN(bytes, sizeof bytes));
@@ -45,7 +76,8 @@ static void restart_all(struct engine *e, struct engine_room *room)
     struct writer w = writer_of(MSPAN(body, sizeof body));
     write_vec32(&w, span_str(why));
     for (struct member *m = room_member_first(room->room); m; m = room_member_next(m)) {
-        struct writer s = writer_of(MSPAN(session_bytes, sizeof session_bytes)), all = writer_of(MSPAN(bytes, sizeof bytes));
+        struct writer s = writer_of(MSPAN(session_bytes, sizeof session_bytes)),
+                      all = writer_of(MSPAN(bytes, sizeof bytes));
         write_u64(&s, member_session(m));
         struct ipc_to_clients note = {
             .message = ROOM_RESTART, .count = 1, .sessions = writer_span(&s), .body = writer_span(&w)};
@@ -135,13 +167,16 @@ static enum err open_room(struct engine *e, const struct verdict *v, struct engi
 static void refuse(struct engine *e, uint64_t session, enum err why)
 {
     uint8_t body[128], bytes[256], session_bytes[8];
-    struct writer w = writer_of(MSPAN(body, sizeof body)), s = writer_of(MSPAN(session_bytes, sizeof session_bytes)),
+    struct writer w = writer_of(MSPAN(body, sizeof body)),
+                  s = writer_of(MSPAN(session_bytes, sizeof session_bytes)),
                   all = writer_of(MSPAN(bytes, sizeof bytes));
     write_vec32(&w, span_str(why == ERR_FULL ? "full" : "denied"));
-    write_vec32(&w, span_str(why == ERR_FULL ? "This room is full." : "The media engine could not let you in."));
+    write_vec32(&w,
+                span_str(why == ERR_FULL ? "This room is full." : "The media engine could not let you in."));
     write_u8(&w, 0);
     write_u64(&s, session);
-    struct ipc_to_clients m = {.message = ROOM_CLOSED, .count = 1, .sessions = writer_span(&s), .body = writer_span(&w)};
+    struct ipc_to_clients m = {
+        .message = ROOM_CLOSED, .count = 1, .sessions = writer_span(&s), .body = writer_span(&w)};
     put_ipc_to_clients(&all, &m);
     if (!write_ok(&all)) send_to(e, ROLE_FRONT, IPC_TO_CLIENTS, 0, writer_span(&all));
     send_to(e, ROLE_FRONT, IPC_FINISH, session, SPAN_NONE);
@@ -216,7 +251,8 @@ static void expel(struct engine *e, uint64_t session, struct span body)
 
 static void set(struct engine *e, struct span body)
 {
-    static const uint8_t what[] = {[ROOM_SET_LOCK] = ROOM_LOCK, [ROOM_SET_END] = ROOM_END, [ROOM_SET_MUTE] = ROOM_MUTE_MEMBER};
+    static const uint8_t what[] = {
+        [ROOM_SET_LOCK] = ROOM_LOCK, [ROOM_SET_END] = ROOM_END, [ROOM_SET_MUTE] = ROOM_MUTE_MEMBER};
     struct ipc_room_set m;
     if (get_ipc_room_set(body, &m) || m.what == 0 || m.what >= COUNT_OF(what)) {
         e->counts.refused++;
@@ -224,7 +260,8 @@ static void set(struct engine *e, struct span body)
     }
     struct engine_room *room = find_room(e, m.room);
     if (!room) return;
-    struct room_setting s = {.what = what[m.what], .flag = m.flag, .by = m.by, .member = m.member, .source = m.source};
+    struct room_setting s = {
+        .what = what[m.what], .flag = m.flag, .by = m.by, .member = m.member, .source = m.source};
     if (room_set(room->room, e->now, &s, &e->out, &e->news)) e->counts.refused++; /* gone meanwhile */
     engine_room_touched(e, room);
 }
@@ -236,6 +273,7 @@ void engine_message(struct engine *e, enum role from, uint16_t message, uint64_t
         e->counts.refused++;
         return;
     }
+    e->now = clock_now(); /* not a packet: the turn's time may be a second old */
     switch (message) {
     case IPC_ADMIT:
         admit(e, session, body);
@@ -278,11 +316,10 @@ static void metric(struct writer *w, const char *name, const char *what, uint64_
     write_u8(w, '\n');
 }
 
-void engine_stats(struct engine *e)
+void engine_stats(const struct engine *e, struct writer *w)
 {
-    uint8_t text[8192];
     char label[32];
-    struct writer w = writer_of(MSPAN(text, sizeof text)), l = writer_of(MSPAN(label, sizeof label - 1));
+    struct writer l = writer_of(MSPAN(label, sizeof label - 1));
     uint32_t rooms = 0;
     struct room_counters sum = {0};
     write_str(&l, "{engine=\"");
@@ -326,6 +363,5 @@ void engine_stats(struct engine *e)
         {"live_plis_out", sum.plis_out},
     };
     for (size_t i = 0; i < COUNT_OF(row); i++)
-        metric(&w, row[i].name, label, row[i].value);
-    if (!write_ok(&w)) send_to(e, ROLE_FRONT, IPC_STATS, 0, writer_span(&w));
+        metric(w, row[i].name, label, row[i].value);
 }

@@ -12,7 +12,5 @@ void engine_room_drop(struct engine *e, struct engine_room *room);
 /* Our certificate and what all transports share. ERR_CRYPTO, ERR_NOMEM. */
 enum err engine_identity(struct engine *e) MUST_CHECK;
 void engine_identity_free(struct engine *e);
-/* Metrics as exposition text, to front. */
-void engine_stats(struct engine *e);
 
 #endif
