@@ -139,8 +139,8 @@ static void identities(void **state)
     for (size_t k = 0; k < n; k++)
         assert_int_not_equal(identity_decode(SPAN(b, k), &back), OK);
     static const char *const bad[] = {"\x1b[0m",
-                                      "a\xe2\x80\xae"
-                                      "b",
+                                      ("a\xe2\x80\xae"
+                                       "b"),
                                       "\xc0\x80",
                                       "\xed\xa0\x80",
                                       "\xf4\x90\x80\x80",
