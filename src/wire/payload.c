@@ -13,7 +13,7 @@ static enum err read_vp8(struct span payload, struct payload_facts *f)
         f->picture_at = 2;
         uint8_t high = read_u8(&r);
         f->picture_bytes = high & 0x80 ? 2 : 1;
-        f->picture = high & 0x80 ? (uint16_t)((high & 0x7f) << 8 | read_u8(&r)) : high;
+        f->picture = (uint16_t)(high & 0x80 ? (high & 0x7f) << 8 | read_u8(&r) : high);
     }
     if (flags & 0x40) {
         f->has_tl0 = true;
@@ -43,7 +43,7 @@ static enum err read_vp9(struct span payload, struct payload_facts *f)
         f->has_picture = true;
         f->picture_at = 1;
         f->picture_bytes = high & 0x80 ? 2 : 1;
-        f->picture = high & 0x80 ? (uint16_t)((high & 0x7f) << 8 | read_u8(&r)) : high;
+        f->picture = (uint16_t)(high & 0x80 ? (high & 0x7f) << 8 | read_u8(&r) : high);
     }
     if (first & 0x20) {
         uint8_t layer = read_u8(&r);
