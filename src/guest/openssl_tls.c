@@ -100,6 +100,15 @@ static enum err load_key(SSL_CTX *c, struct span pem)
     return fail(e);
 }
 
+enum err tls_load(void)
+{
+    if (OPENSSL_init_ssl(OPENSSL_INIT_LOAD_CONFIG, NULL) != 1) return fail(ERR_CRYPTO);
+    SSL_CTX *c = SSL_CTX_new(TLS_server_method());
+    enum err e = c ? settle(c) : ERR_CRYPTO;
+    SSL_CTX_free(c);
+    return fail(e);
+}
+
 enum err tls_server_new(struct span pem, struct tls_server **server)
 {
     if (pem.n > INT_MAX) return ERR_LIMIT;

@@ -13,6 +13,8 @@
 struct tls_server;
 struct tls;
 
+/* Makes the library read what it wants from the file system, before the role loses it. ERR_CRYPTO. */
+enum err tls_load(void) MUST_CHECK;
 /* Takes a certificate chain and its private key, both PEM, in any order in one text. ERR_FORMAT when one is
  * missing or unreadable, ERR_AUTH when they do not belong together, ERR_NOMEM, ERR_CRYPTO. */
 enum err tls_server_new(struct span pem, struct tls_server **server) MUST_CHECK;

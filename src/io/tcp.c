@@ -115,6 +115,11 @@ enum err tcp_write(int fd, struct span from, size_t *n)
     return errno == EAGAIN || errno == EINTR || errno == ENOBUFS ? ERR_AGAIN : ERR_CLOSED;
 }
 
+void tcp_end(int fd)
+{
+    shutdown(fd, SHUT_WR);
+}
+
 void tcp_close(int fd)
 {
     if (fd >= 0) close(fd);

@@ -26,6 +26,8 @@ enum err tcp_accept(int listener, int *fd, struct path *from) MUST_CHECK;
 enum err tcp_read(int fd, struct mspan into, size_t *n) MUST_CHECK;
 /* Writes what fits. ERR_AGAIN nothing fits now, ERR_CLOSED. */
 enum err tcp_write(int fd, struct span from, size_t *n) MUST_CHECK;
+/* Says that we send no more; the other side may go on. */
+void tcp_end(int fd);
 void tcp_close(int fd);
 
 #endif
