@@ -229,7 +229,7 @@ static enum err engine_init(struct engine *e, const struct engine_conf *conf)
     if (!err) err = engine_identity(e);
     if (err) return err;
     e->room = mem_new(ENGINE_ROOMS_MAX, sizeof *e->room);
-    e->tcp = ice_tcp_new(conf->loop, engine_pkt, engine_conn_gone, e);
+    e->tcp = ice_tcp_new(conf->loop, TCP_RFC4571, engine_pkt, engine_conn_gone, e);
     e->room_conf.scratch = room_scratch_new();
     return e->room && e->tcp && e->room_conf.scratch ? OK : ERR_NOMEM;
 }

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "io/tcp.h"
+#include "wire/turn.h"
 
 #define PROVE_US   (10 * USEC_S) /* until the first authenticated Binding */
 #define STALL_US   (20 * USEC_S) /* until a reader that takes nothing is given up */
@@ -29,6 +30,7 @@ struct listener {
 };
 struct ice_tcp {
     struct loop *loop;
+    enum tcp_framing framing;
     udp_pkt *take;
     ice_tcp_gone *gone;
     void *ctx;
@@ -38,11 +40,13 @@ struct ice_tcp {
     struct conn conn[ICE_TCP_MAX];
 };
 
-struct ice_tcp *ice_tcp_new(struct loop *l, udp_pkt *take, ice_tcp_gone *gone, void *ctx)
+struct ice_tcp *ice_tcp_new(struct loop *l, enum tcp_framing framing, udp_pkt *take, ice_tcp_gone *gone,
+                            void *ctx)
 {
     struct ice_tcp *t = mem_new(1, sizeof *t);
     if (!t) return NULL;
     t->loop = l;
+    t->framing = framing;
     t->take = take;
     t->gone = gone;
     t->ctx = ctx;
@@ -86,20 +90,37 @@ static struct conn *conn_of(struct ice_tcp *t, uint32_t number)
     return c->fd >= 0 && c->generation == number >> 16 ? c : NULL;
 }
 
+_Static_assert(TURN_FRAME_MAX <= IN_SIZE, "a frame fits");
+
+/* Where the packet at the front of `in` is and how many bytes it takes with its frame. */
+static enum err unframe(enum tcp_framing framing, struct span in, size_t *head, size_t *whole)
+{
+    if (framing == TCP_TURN) {
+        *head = 0;
+        return turn_frame(in, whole);
+    }
+    if (in.n < 2) return ERR_SHORT;
+    size_t n = (size_t)in.p[0] << 8 | in.p[1];
+    if (n > PACKET_MAX) return ERR_FORMAT;
+    *head = 2;
+    *whole = n + 2;
+    return in.n < n + 2 ? ERR_SHORT : OK;
+}
+
 /* Hands over every whole packet at the front of c->in. False when the connection was closed meanwhile. */
 static bool deliver(struct conn *c)
 {
     uint16_t at = 0, generation = c->generation;
-    while (c->in_n - at >= 2) {
-        uint16_t n = (uint16_t)(c->in[at] << 8 | c->in[at + 1]);
-        if (n > PACKET_MAX) {
-            conn_close(c);
-            return false;
-        }
-        if (c->in_n - at - 2 < n) break;
-        c->owner->take(c->owner->ctx, &c->path, MSPAN(c->in + at + 2, n));
+    size_t head, whole;
+    enum err e;
+    while (!(e = unframe(c->owner->framing, SPAN(c->in + at, (size_t)(c->in_n - at)), &head, &whole))) {
+        c->owner->take(c->owner->ctx, &c->path, MSPAN(c->in + at + head, whole - head));
         if (c->fd < 0 || c->generation != generation) return false;
-        at = (uint16_t)(at + 2 + n);
+        at = (uint16_t)(at + whole);
+    }
+    if (e != ERR_SHORT) {
+        conn_close(c);
+        return false;
     }
     c->in_n = (uint16_t)(c->in_n - at);
     if (at) memmove(c->in, c->in + at, c->in_n);
@@ -217,9 +238,10 @@ void ice_tcp_flush(struct ice_tcp *t, const struct out *o, usec now)
         for (uint16_t i = group->head; i != OUT_NONE; i = o->pkt[i].next) {
             const struct out_pkt *p = &o->pkt[i];
             uint8_t length[2] = {(uint8_t)(p->n >> 8), (uint8_t)p->n};
+            struct span head = SPAN(length, t->framing == TCP_RFC4571 ? 2 : 0);
             if (ICE_TCP_QUEUE_MAX - c->out.n < (size_t)p->n + 2)
                 break; /* the rest is dropped, as on the wire */
-            if (buf_add(&c->out, SPAN_OF(length)) || buf_add(&c->out, SPAN(o->arena + p->at, p->n))) {
+            if (buf_add(&c->out, head) || buf_add(&c->out, SPAN(o->arena + p->at, p->n))) {
                 conn_close(c); /* half a frame must never stay */
                 break;
             }
@@ -233,6 +255,10 @@ void ice_tcp_tick(struct ice_tcp *t, usec now)
     for (unsigned i = 0; i < ICE_TCP_MAX; i++) {
         struct conn *c = &t->conn[i];
         if (c->fd < 0) continue;
+        if (c->proven && t->framing == TCP_TURN) { /* an allocation must keep it anew */
+            c->proven = false;
+            c->since = now;
+        }
         bool unproven = !c->proven && usec_since(now, c->since) > PROVE_US;
         bool stuck = c->stalled && usec_since(now, c->stalled) > STALL_US;
         if (unproven || stuck) conn_close(c);

@@ -12,8 +12,8 @@
 #include "core/out.h"
 
 #define TURN_GUARD_PLACES 4096 /* sources remembered: 64 KB */
-#define TURN_GUARD_FIRST  480  /* bytes of credit of a source not heard of: eight challenges */
-#define TURN_GUARD_MOST   4096
+#define TURN_GUARD_FIRST  1200 /* bytes of credit of a source not heard of: twenty challenges */
+#define TURN_GUARD_MOST   16384
 #define TURN_GUARD_REFILL 8 /* bytes a second, up to the first credit */
 #define TURN_GUARD_ALL    65536
 

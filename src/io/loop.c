@@ -5,6 +5,7 @@
 #include "io/clock.h"
 
 #include <sys/epoll.h>
+#include <time.h>
 #include <unistd.h>
 
 #define WATCH_MAX 65536
@@ -20,6 +21,7 @@ struct watch {
 struct loop {
     int epoll;
     bool stopped;
+    usec pace, looked;
     struct watch *watch; /* [0] is never used: watch 0 is none */
     uint32_t count, size, free;
 };
@@ -132,11 +134,24 @@ static int wait_ms(usec until, usec now)
     return left > 60 * USEC_S ? 60000 : (int)((left + 999) / 1000);
 }
 
+static void hold_back(struct loop *l)
+{
+    usec wait = usec_since(l->looked + l->pace, clock_now());
+    struct timespec t = {0, (long)(usec_min(wait, USEC_S / 2) * 1000)};
+    if (wait) clock_nanosleep(CLOCK_MONOTONIC, 0, &t, NULL);
+}
+
+void loop_pace(struct loop *l, usec least)
+{
+    l->pace = least;
+}
+
 void loop_once(struct loop *l, usec until)
 {
     struct epoll_event ev[BATCH];
+    if (l->pace) hold_back(l);
     int n = epoll_wait(l->epoll, ev, BATCH, wait_ms(until, clock_now()));
-    usec now = clock_now();
+    usec now = l->looked = clock_now();
     for (int i = 0; i < n; i++)
         dispatch(l, &ev[i], now);
 }

@@ -31,5 +31,8 @@ void loop_run(struct loop *l, loop_turn *turn, void *ctx);
 /* One turn that waits at most until `until`. For several roles in one process. */
 void loop_once(struct loop *l, usec until);
 void loop_stop(struct loop *l);
+/* From now on at least this long between two looks at the descriptors, so that under load one turn does the
+ * work of many: 0 (as at birth) looks whenever something comes. */
+void loop_pace(struct loop *l, usec least);
 
 #endif

@@ -45,30 +45,48 @@ enum err udp_bound(int fd, struct path *at)
     return OK;
 }
 
-enum err udp_init(struct udp *u)
+enum err udp_init_for(struct udp *u, uint16_t sockets)
 {
     memset(u, 0, sizeof *u);
     u->room = mem_new(UDP_BATCH, UDP_MSG_MAX);
-    return u->room ? OK : ERR_NOMEM;
+    u->fd = mem_new(sockets, sizeof *u->fd);
+    u->unused = mem_new(sockets, sizeof *u->unused);
+    u->cap = sockets;
+    if (u->room && u->fd && u->unused) return OK;
+    udp_fini(u);
+    return ERR_NOMEM;
+}
+
+enum err udp_init(struct udp *u)
+{
+    return udp_init_for(u, UDP_SOCKETS_MAX);
 }
 
 void udp_fini(struct udp *u)
 {
     mem_free(u->room);
+    mem_free(u->fd);
+    mem_free(u->unused);
     memset(u, 0, sizeof *u);
 }
 
 enum err udp_add(struct udp *u, int fd, uint16_t *index)
 {
     int one = 1, zero = 0;
-    if (u->count == UDP_SOCKETS_MAX) return ERR_FULL;
+    if (u->count == u->cap && !u->unused_count) return ERR_FULL;
     bool gro = setsockopt(fd, IPPROTO_UDP, UDP_GRO, &one, sizeof one) == 0;
     bool gso = setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &zero, sizeof zero) == 0;
     u->gro = u->count ? u->gro && gro : gro;
     u->gso = u->count ? u->gso && gso : gso;
-    *index = u->count;
-    u->fd[u->count++] = fd;
+    *index = u->unused_count ? u->unused[--u->unused_count] : u->count++;
+    u->fd[*index] = fd;
     return OK;
+}
+
+void udp_drop(struct udp *u, uint16_t index)
+{
+    u->fd[index] = -1;
+    u->unused[u->unused_count++] = index;
 }
 
 /* The segment size the kernel put beside a coalesced message; the whole length when there is none. */
@@ -228,7 +246,7 @@ void udp_flush(struct udp *u, const struct out *o)
     for (uint16_t g = 0; g < o->group_n; g++) {
         const struct out_group *group = &o->group[g];
         if (group->to.kind != PATH_UDP) continue;
-        if (group->to.local >= u->count) {
+        if (group->to.local >= u->count || u->fd[group->to.local] < 0) {
             u->counts.unsendable += group->count;
             continue;
         }

@@ -18,8 +18,9 @@ struct udp_counts {
 };
 
 struct udp {
-    int fd[UDP_SOCKETS_MAX];
-    uint16_t count;
+    int *fd;          /* -1: no socket has this index now */
+    uint16_t *unused; /* indices below count without a socket */
+    uint16_t count, cap, unused_count;
     bool gso, gro; /* offered by the kernel */
     uint8_t *room; /* UDP_BATCH * UDP_MSG_MAX */
     struct udp_counts counts;
@@ -31,10 +32,15 @@ enum err udp_bind(const struct path *at, int *fd) MUST_CHECK;
 /* The address a socket is bound to. ERR_IO. */
 enum err udp_bound(int fd, struct path *at) MUST_CHECK;
 
+/* For at most `sockets` sockets, UDP_SOCKETS_MAX with udp_init. ERR_NOMEM. */
+enum err udp_init_for(struct udp *u, uint16_t sockets) MUST_CHECK;
 enum err udp_init(struct udp *u) MUST_CHECK;
 void udp_fini(struct udp *u);
 /* Adds a bound socket; its index is the `local` of its paths. Finds out about the offloads. ERR_FULL. */
 enum err udp_add(struct udp *u, int fd, uint16_t *index) MUST_CHECK;
+
+/* Forgets a socket; the caller closes it. Its index may be given out again. */
+void udp_drop(struct udp *u, uint16_t index);
 
 typedef void udp_pkt(void *ctx, const struct path *from, struct mspan pkt);
 /* Reads one batch from socket `index` and hands each datagram to `take`; pkt is borrowed and may be changed
