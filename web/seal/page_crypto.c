@@ -7,6 +7,11 @@
 #include "base/secret.h"
 #include "seal/face.h"
 
+#ifdef SEAL_MBEDTLS
+#include <mbedtls/gcm.h>
+#include <mbedtls/sha256.h>
+#endif
+
 #define IMPORT(name) __attribute__((import_module("crypto"), import_name(#name)))
 
 struct part { /* what the page reads: two little-endian 32-bit numbers */
@@ -38,9 +43,83 @@ static enum err result(int32_t r)
     return r >= 0 ? OK : -r < ERR_COUNT ? (enum err) - r : ERR_CRYPTO;
 }
 
+#ifdef SEAL_MBEDTLS
+#define BLOCK 64
+
+static bool sha_absorb(mbedtls_sha256_context *x, const struct span *parts, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (parts[i].n && mbedtls_sha256_update_ret(x, parts[i].p, parts[i].n) != 0) return false;
+    return true;
+}
+
+/* SHA-256 of a first part and the others. */
+static enum err sha256(struct span first, const struct span *parts, size_t count, uint8_t *out)
+{
+    mbedtls_sha256_context x;
+    mbedtls_sha256_init(&x);
+    bool ok = mbedtls_sha256_starts_ret(&x, 0) == 0 && sha_absorb(&x, &first, 1) &&
+              sha_absorb(&x, parts, count) && mbedtls_sha256_finish_ret(&x, out) == 0;
+    mbedtls_sha256_free(&x);
+    return ok ? OK : ERR_CRYPTO;
+}
+
+/* RFC 2104. */
+static enum err hmac_sha256(struct span key, const struct span *parts, size_t count, uint8_t *out)
+{
+    uint8_t pad[BLOCK] = {0}, inner[32];
+    enum err e = OK;
+    if (key.n > BLOCK)
+        e = sha256(key, NULL, 0, pad);
+    else if (key.n)
+        memcpy(pad, key.p, key.n);
+    for (size_t i = 0; i < BLOCK; i++)
+        pad[i] ^= 0x36;
+    if (e == OK) e = sha256(SPAN_OF(pad), parts, count, inner);
+    for (size_t i = 0; i < BLOCK; i++)
+        pad[i] ^= 0x36 ^ 0x5c;
+    struct span last = SPAN_OF(inner);
+    if (e == OK) e = sha256(SPAN_OF(pad), &last, 1, out);
+    secret_wipe(pad, sizeof pad);
+    secret_wipe(inner, sizeof inner);
+    return e;
+}
+
+static bool gcm_start(mbedtls_gcm_context *g, struct span key)
+{
+    mbedtls_gcm_init(g);
+    return mbedtls_gcm_setkey(g, MBEDTLS_CIPHER_ID_AES, key.p, (unsigned)key.n * 8) == 0;
+}
+
+static enum err gcm_seal(struct span key, struct span nonce, struct span aad, struct span pt, uint8_t *ct)
+{
+    mbedtls_gcm_context g;
+    bool ok = gcm_start(&g, key) &&
+              mbedtls_gcm_crypt_and_tag(&g, MBEDTLS_GCM_ENCRYPT, pt.n, nonce.p, nonce.n, aad.p, aad.n, pt.p,
+                                        ct, CRYPTO_TAG_SIZE, ct + pt.n) == 0;
+    mbedtls_gcm_free(&g);
+    return ok ? OK : ERR_CRYPTO;
+}
+
+static enum err gcm_open(struct span key, struct span nonce, struct span aad, struct span ct, uint8_t *pt)
+{
+    mbedtls_gcm_context g;
+    size_t n = ct.n - CRYPTO_TAG_SIZE;
+    uint8_t tag[CRYPTO_TAG_SIZE];
+    memcpy(tag, ct.p + n, sizeof tag);
+    bool ok = gcm_start(&g, key) &&
+              mbedtls_gcm_auth_decrypt(&g, n, nonce.p, nonce.n, aad.p, aad.n, tag, sizeof tag, ct.p, pt) == 0;
+    mbedtls_gcm_free(&g);
+    return ok ? OK : ERR_AUTH;
+}
+#endif
+
 static enum err do_hash(void *ctx, enum crypto_hash h, const struct span *parts, size_t count, uint8_t *out)
 {
     (void)ctx;
+#ifdef SEAL_MBEDTLS
+    if (h == CRYPTO_SHA256) return sha256(SPAN_NONE, parts, count, out);
+#endif
     return result(page_hash(h, parts, count, out));
 }
 
@@ -48,6 +127,9 @@ static enum err do_hmac(void *ctx, enum crypto_hash h, struct span key, const st
                         size_t count, uint8_t *out)
 {
     (void)ctx;
+#ifdef SEAL_MBEDTLS
+    if (h == CRYPTO_SHA256) return hmac_sha256(key, parts, count, out);
+#endif
     return result(page_hmac(h, key.p, key.n, parts, count, out));
 }
 
@@ -56,6 +138,9 @@ static enum err do_aead_seal(void *ctx, enum crypto_aead a, struct span key, str
 {
     (void)ctx;
     if (key.n != crypto_key_size(a) || nonce.n != CRYPTO_NONCE_SIZE) return ERR_RANGE;
+#ifdef SEAL_MBEDTLS
+    if (a != CRYPTO_CHACHA20_POLY1305) return gcm_seal(key, nonce, aad, pt, ct);
+#endif
     return result(page_aead_seal(a, (struct span[]){key, nonce, aad, pt}, ct));
 }
 
@@ -65,7 +150,13 @@ static enum err do_aead_open(void *ctx, enum crypto_aead a, struct span key, str
     (void)ctx;
     if (ct.n < CRYPTO_TAG_SIZE) return ERR_AUTH;
     if (key.n != crypto_key_size(a) || nonce.n != CRYPTO_NONCE_SIZE) return ERR_RANGE;
-    enum err e = result(page_aead_open(a, (struct span[]){key, nonce, aad, ct}, pt));
+    enum err e;
+#ifdef SEAL_MBEDTLS
+    if (a != CRYPTO_CHACHA20_POLY1305)
+        e = gcm_open(key, nonce, aad, ct, pt);
+    else
+#endif
+        e = result(page_aead_open(a, (struct span[]){key, nonce, aad, ct}, pt));
     if (e != OK) secret_wipe(pt, ct.n - CRYPTO_TAG_SIZE);
     return e;
 }
