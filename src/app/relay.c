@@ -109,20 +109,25 @@ static void socket_close(struct relay *r, uint16_t index)
     tcp_close(fd);
 }
 
-/* A socket of the family on a free port of the range, or any. */
-static enum err relay_socket_open(struct relay *r, uint8_t family, int *fd)
+/* A socket of the family on a free port of the range, or any; an even one if wanted. */
+static enum err relay_socket_open(struct relay *r, uint8_t family, bool even, int *fd)
 {
     struct path at = r->bind[family == 6];
     if (at.family == 0) return ERR_UNSUPPORTED;
-    if (r->conf.port_from == 0) return udp_bind(&at, fd);
     uint32_t ports = r->conf.port_to - r->conf.port_from + 1u;
     for (int tries = 0; tries < PORT_TRIES; tries++) {
+        struct path bound;
         uint32_t luck;
         enum err e = rng_fill(&r->conf.rng, (uint8_t *)&luck, sizeof luck);
         if (e) return e;
-        at.port = (uint16_t)(r->conf.port_from + luck % ports);
+        at.port = (uint16_t)(r->conf.port_from ? r->conf.port_from + luck % ports : 0);
         e = udp_bind(&at, fd);
-        if (e != ERR_EXISTS) return e;
+        if (e == ERR_EXISTS) continue;
+        if (e || !even) return e;
+        e = udp_bound(*fd, &bound);
+        if (!e && bound.port % 2 == 0) return OK;
+        tcp_close(*fd);
+        if (e) return e;
     }
     return ERR_FULL;
 }
@@ -131,7 +136,7 @@ static void open_relay(struct relay *r, struct turn_event *want)
 {
     int fd;
     struct path bound;
-    enum err e = relay_socket_open(r, want->family, &fd);
+    enum err e = relay_socket_open(r, want->family, want->even, &fd);
     if (!e) {
         e = udp_bound(fd, &bound);
         if (!e) e = socket_add(r, fd, false, &want->local);

@@ -269,7 +269,7 @@ static uint16_t allocate_refusal(const struct turn *t, const struct turn_msg *m)
         (m->has_family && m->has_additional))
         return 400;
     if (m->has_additional && m->additional == 4) return 400;
-    if (m->reservation || m->even_port) return 508;
+    if (m->reservation || m->even_pair) return 508;
     if (m->has_family && m->family == 0) return 440;
     uint8_t first = m->has_family ? m->family : 4;
     return (first == 4 && t->conf.relay4) || (first == 6 && t->conf.relay6) ? 0 : 440;
@@ -296,6 +296,7 @@ static enum err on_allocate(struct turn *t, struct request *q)
     a->expires = q->now + TURN_OPENING_S * USEC_S;
     memcpy(a->key, q->key, sizeof a->key);
     memcpy(a->id, m->id, sizeof a->id);
+    a->even_port = m->even_port;
     a->relay[0] = (struct turn_relay){.state = TURN_RELAY_WANTED, .family = m->has_family ? m->family : 4};
     if (m->has_additional && m->additional == 6)
         a->relay[1] =
@@ -484,7 +485,8 @@ bool turn_next_event(struct turn *t, struct turn_event *e)
             a->relay[k].state = TURN_RELAY_ASKED;
             *e = (struct turn_event){.kind = TURN_OPEN_RELAY,
                                      .ticket = (uint64_t)a->birth << 32 | index,
-                                     .family = a->relay[k].family};
+                                     .family = a->relay[k].family,
+                                     .even = a->even_port};
             return true;
         }
         table->open_head = a->next_open;

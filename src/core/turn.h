@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The relay: allocations with short-lived credentials, permissions, channels, quotas, revocation. RFC 8656
- * over RFC 8489; RFC 6062, EVEN-PORT and reservations are refused. Before a request carries valid integrity
+ * over RFC 8489; RFC 6062 and port reservations are refused. Before a request carries valid integrity
  * nothing is kept and no memory is taken, and answers stay within core/turn_guard.h. Peers are judged by
  * core/peeraddr.h. Owns its tables, not sockets: it asks for relay sockets by events, is told their numbers,
  * and names them in the `local` of paths. All memory grows in slabs up to the quotas in total; full tables
@@ -46,6 +46,7 @@ struct turn_event {
     enum turn_event_kind kind;
     uint64_t ticket;
     uint8_t family;
+    bool even; /* an even port is wanted */
     uint16_t local;
 };
 

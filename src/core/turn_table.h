@@ -61,6 +61,7 @@ struct turn_alloc {
     uint32_t next_open; /* the slab writes here when the item is free */
     uint8_t state;
     bool listed; /* in the list of those that want sockets */
+    bool even_port;
     uint16_t perm_count, chan_count;
     uint32_t user, perm, chan;
     uint32_t birth;

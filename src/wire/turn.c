@@ -90,8 +90,9 @@ static bool take(struct turn_msg *m, uint16_t type, struct span value)
     case TURN_A_ADDITIONAL_FAMILY:
         return take_family(&m->has_additional, &m->additional, value);
     case TURN_A_EVEN_PORT:
-        m->even_port = true;
-        return value.n == 1;
+        if (value.n != 1) return false;
+        if (!m->even_port) m->even_pair = value.p[0] & 0x80;
+        return m->even_port = true;
     case TURN_A_RESERVATION:
         m->reservation = true;
         return value.n == 8;

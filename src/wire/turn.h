@@ -19,7 +19,7 @@
 #define TURN_UNKNOWN_MAX  8    /* unknown attributes that an answer lists */
 #define TURN_CHANNEL_HEAD 4
 #define TURN_CHANNEL_MIN  0x4000
-#define TURN_CHANNEL_MAX  0x4FFF
+#define TURN_CHANNEL_MAX  0x7FFF /* of RFC 5766: its clients pick any; RFC 8656's pick up to 0x4FFF */
 
 enum turn_class { TURN_REQUEST, TURN_INDICATION, TURN_SUCCESS, TURN_ERROR };
 enum turn_method {
@@ -67,7 +67,8 @@ struct turn_msg {
     uint16_t method;
     uint8_t id[TURN_ID];
     bool has_username, has_realm, has_nonce, has_data, has_lifetime, has_channel, has_transport, has_family,
-        has_additional, even_port, reservation;
+        has_additional, even_port, even_pair,
+        reservation; /* even_pair: EVEN-PORT wants the next port kept as well */
     bool peers_over; /* more than TURN_PEERS_MAX */
     bool malformed;  /* an attribute of ours has a wrong length or an unknown family: answer 400 */
     uint8_t transport, family, additional; /* of families: 4, 6, or 0 for a number that is neither */

@@ -53,7 +53,7 @@ void turn_world_serve(struct turn_world *w)
             continue;
         }
         e.local = 0;
-        while (e.local < TURN_WORLD_LOCALS && w->taken[e.local])
+        while (e.local < TURN_WORLD_LOCALS && (w->taken[e.local] || (e.even && e.local % 2)))
             e.local++;
         if (w->fail_opens > 0 || e.local == TURN_WORLD_LOCALS) {
             w->fail_opens--;

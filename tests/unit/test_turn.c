@@ -236,7 +236,7 @@ static void channels_last_ten_minutes_and_hold_number_and_peer_together(void **s
     assert_int_equal(turn_client_bind(&world, &alice, 0x4001, &peer).code, 400);
     assert_int_equal(turn_client_bind(&world, &alice, 0x4001, &other).code, 0);
     assert_int_equal(turn_client_bind(&world, &alice, 0x3FFF, &other).code, 400);
-    assert_int_equal(turn_client_bind(&world, &alice, 0x5000, &other).code, 400);
+    assert_int_equal(turn_client_bind(&world, &alice, 0x8000, &other).code, 400);
     turn_world_pass(&world, 400 * USEC_S);
     assert_int_equal(turn_peer_data(&world, 0, &peer, hello, &alice).n, 0); /* the permission is over, */
     assert_true(turn_client_data(&world, &alice, 0x4000, hello, &peer));    /* the channel is not */
@@ -325,7 +325,6 @@ static void what_is_not_offered_is_refused_by_name(void **state)
     assert_int_equal(allocate_with(0, 0, SPAN_NONE, 0, SPAN_NONE), 400);
     assert_int_equal(allocate_with(6, 0, SPAN_NONE, 0, SPAN_NONE), 442);
     assert_int_equal(allocate_with(17, TURN_A_EVEN_PORT, SPAN_LIT("\x80"), 0, SPAN_NONE), 508);
-    assert_int_equal(allocate_with(17, TURN_A_EVEN_PORT, SPAN_LIT("\0"), 0, SPAN_NONE), 508);
     assert_int_equal(allocate_with(17, TURN_A_RESERVATION, SPAN_OF(token), 0, SPAN_NONE), 508);
     assert_int_equal(allocate_with(17, TURN_A_RESERVATION, SPAN_OF(token), TURN_A_EVEN_PORT, SPAN_LIT("\0")),
                      400);
@@ -352,6 +351,22 @@ static void what_is_not_offered_is_refused_by_name(void **state)
     assert_int_equal(turn_exchange(&world, &alice, &r).code, 400);
     turn_request_begin(&r, &alice, TURN_REQUEST, TURN_CHANNEL_BIND);
     assert_int_equal(turn_exchange(&world, &alice, &r).code, 400);
+}
+
+static void an_even_port_can_be_had_a_pair_cannot(void **state)
+{
+    (void)state;
+    allocated(&alice); /* takes the even one */
+    for (uint16_t k = 2; k < 5; k++) {
+        struct turn_client c = turn_client_make(&world, k, "room", "bob");
+        struct turn_request r;
+        turn_request_begin(&r, &c, TURN_REQUEST, TURN_ALLOCATE);
+        turn_put_u32(&r.w, TURN_A_TRANSPORT, 17u << 24);
+        turn_put(&r.w, TURN_A_EVEN_PORT, k < 4 ? SPAN_LIT("\0") : SPAN_LIT("\x80"));
+        struct turn_answer a = turn_exchange(&world, &c, &r);
+        assert_int_equal(a.code, k < 4 ? 0 : 508);
+        if (k < 4) assert_int_equal(a.relayed[0].port, TURN_WORLD_PORT + 2 * (k - 1));
+    }
 }
 
 static void an_allocation_is_its_owners_alone(void **state)
@@ -466,6 +481,7 @@ int main(void)
         T(both_families_have_relays),
         T(an_additional_relay_that_fails_is_said),
         T(what_is_not_offered_is_refused_by_name),
+        T(an_even_port_can_be_had_a_pair_cannot),
         T(an_allocation_is_its_owners_alone),
         T(binding_is_answered_and_junk_is_not),
         T(large_and_empty_data),

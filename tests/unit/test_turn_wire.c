@@ -161,9 +161,9 @@ static void channel_data_within_its_numbers(void **state)
     uint8_t b[] = {0x40, 0x00, 0, 2, 'h', 'i', 0, 0};
     assert_ok(turn_parse_channel(SPAN_OF(b), &channel, &data));
     assert_int_equal(data.n, 2);
-    b[0] = 0x4f, b[1] = 0xff;
+    b[0] = 0x7f, b[1] = 0xff;
     assert_ok(turn_parse_channel(SPAN_OF(b), &channel, &data));
-    b[0] = 0x50, b[1] = 0;
+    b[0] = 0x80, b[1] = 0;
     assert_err(ERR_FORMAT, turn_parse_channel(SPAN_OF(b), &channel, &data));
     b[0] = 0x3f, b[1] = 0xff;
     assert_err(ERR_FORMAT, turn_parse_channel(SPAN_OF(b), &channel, &data));
@@ -190,7 +190,7 @@ static void frames_of_a_stream(void **state)
     b[15] = 8, b[16] = 0;
     assert_err(ERR_FORMAT, turn_frame(SPAN(b + 12, 28), &n));
     static const uint8_t wrong[][4] = {
-        {0x80, 0, 0, 0}, {0x50, 0, 0, 0}, {'G', 'E', 'T', ' '}, {0x40, 0, 0x08, 0}, {0, 1, 8, 0}};
+        {0x80, 0, 0, 0}, {'G', 'E', 'T', ' '}, {0x40, 0, 0x08, 0}, {0, 1, 8, 0}};
     for (size_t i = 0; i < COUNT_OF(wrong); i++)
         assert_err(ERR_FORMAT, turn_frame(SPAN_OF(wrong[i]), &n));
     assert_err(ERR_FORMAT, turn_frame(SPAN_LIT("\x80"), &n));
