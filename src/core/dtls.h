@@ -38,7 +38,9 @@ struct dtls_provider {
                      usec now, struct dtls **d);
     void (*close)(struct dtls *d); /* frees; NULL is fine */
     /* One datagram in (borrowed); what is to be answered goes to the tray. `data` gets application data (at
-     * most one record, borrowed until the next call), or an empty span. */
+     * most one record, borrowed until the next call of any association of the identity), or an empty span.
+     * ERR_IGNORED when nothing in it was admitted (records in clear after the handshake, malformed ones),
+     * ERR_CLOSED when it is over. */
     enum err (*receive)(struct dtls *d, usec now, struct span pkt, const struct path *to,
                         struct out_dest *dest, struct out *out, struct span *data);
     /* A client's first flight, retransmissions, the 10 s limit. */
@@ -53,7 +55,6 @@ struct dtls_provider {
     void (*finish)(struct dtls *d, const struct path *to, struct out_dest *dest, struct out *out);
     /* SHA-256 of our certificate. */
     void (*fingerprint)(const struct dtls_identity *id, uint8_t hash[32]);
-    size_t (*memory)(const struct dtls *d); /* bytes, roughly; for the cap of half-open handshakes */
 };
 
 #endif

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Fulfils struct dtls_provider (core/dtls.h) with OpenSSL: DTLS 1.2 over memory, ECDHE with AEAD only, no
- * tickets, no resumption, no renegotiation. Datagrams from inside the handshake are looked at before OpenSSL
- * sees them: lengths, fragment sizes, and after the handshake nothing of epoch 0 (plaintext alerts and hellos
- * of strangers) passes. OpenSSL reads gettimeofday for its retransmission timer; a test that defines its own
- * puts it under simulated time. */
+ * core/dtls.h fulfilled by OpenSSL 3.0's libssl through a BIO of our own that keeps the bounds of datagrams.
+ * Records are looked at before OpenSSL sees them: what an established association must not believe (anything
+ * in clear), and what would make it keep memory for strangers (huge or scattered messages, records of an
+ * epoch not begun), is dropped. OpenSSL's retransmission timer reads gettimeofday itself. Never logs. */
 #ifndef GUEST_OPENSSL_DTLS_H
 #define GUEST_OPENSSL_DTLS_H
 
 #include "core/dtls.h"
 
-/* A fresh ECDSA P-256 key and self-signed certificate. ERR_CRYPTO, ERR_NOMEM. */
-enum err openssl_dtls_identity(struct dtls_identity **id) MUST_CHECK;
-void openssl_dtls_identity_free(struct dtls_identity *id);
+/* The provider, borrowed for ever. */
 const struct dtls_provider *openssl_dtls(void);
+/* A fresh P-256 key with a self-signed certificate. ERR_NOMEM, ERR_CRYPTO. */
+enum err openssl_dtls_identity(struct dtls_identity **id) MUST_CHECK;
+/* Every association of it must be closed before. NULL is fine. */
+void openssl_dtls_identity_free(struct dtls_identity *id);
 
 #endif
