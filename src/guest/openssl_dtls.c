@@ -21,13 +21,13 @@
     200000u /* browsers begin at 50 ms; RFC 6347's 1 s makes every loss a second's silence */
 #define TIMER_MAX_US   2000000u
 #define STALE_HELLO_US (300 * USEC_MS)
-#define DATAGRAM       1200  /* of a handshake */
-#define DATA_MAX       1280  /* bytes of one SCTP packet */
-#define FRAGMENT_MAX   1400  /* plain bytes of a record of ours: the size of OpenSSL's buffer */
-#define HANDSHAKE_MAX  16384 /* bytes of all messages of a handshake together */
-#define MESSAGES_MAX   16    /* of a handshake */
-#define FRAGMENTS_MAX  64    /* arrivals of one message, repeats counted */
-#define REOPEN_MAX     8     /* fresh starts after nonsense from nobody proven */
+#define DATAGRAM       1200 /* of a handshake */
+#define DATA_MAX       1280 /* bytes of one SCTP packet */
+#define FRAGMENT_MAX   1400 /* plain bytes of a record of ours: the size of OpenSSL's buffer */
+#define HANDSHAKE_MAX  8192 /* bytes of all messages of a handshake together; a browser's are 3 KiB */
+#define MESSAGES_MAX   16   /* of a handshake */
+#define FRAGMENTS_MAX  64   /* arrivals of one message, repeats counted */
+#define REOPEN_MAX     8    /* fresh starts after nonsense from nobody proven */
 #define RSA_BITS_MIN   2048
 #define RSA_BITS_MAX   8192
 
@@ -328,6 +328,15 @@ static void dtls_close(struct dtls *d)
     mem_free(d);
 }
 
+/* OpenSSL may write before it reads, and then takes its buffers for granted. */
+static enum err enter(struct dtls *d, const struct path *to, struct out_dest *dest, struct out *out)
+{
+    ERR_clear_error();
+    if (SSL_alloc_buffers(d->ssl) != 1) return fail(ERR_NOMEM);
+    d->turn = (struct turn){to, dest, out};
+    return OK;
+}
+
 /* When OpenSSL wants its timer looked at. Its read buffer of 16 KiB is given back between datagrams. */
 static void settle_down(struct dtls *d, usec now)
 {
@@ -419,6 +428,8 @@ static bool admit_fragments(struct dtls *d, usec now, struct span body)
         if (r.bad || length > HANDSHAKE_MAX || at > length || n > length - at || (n == 0 && length > 0))
             return false;
         if (number >= MESSAGES_MAX) return false;
+        /* nobody answers a flight that was not sent */
+        if (number > 0 && d->role == DTLS_SERVER && SSL_get_state(d->ssl) == TLS_ST_BEFORE) return false;
         if (type == SSL3_MT_CLIENT_HELLO && number == 0 && at == 0 && !admit_hello(d, now, part))
             return false;
         if (d->fragments[number] == FRAGMENTS_MAX) return false;
@@ -455,7 +466,6 @@ static enum err dtls_receive(struct dtls *d, usec now, struct span pkt, const st
     enum err e = ERR_IGNORED; /* until something was admitted */
     if (d->state == DTLS_CLOSED || d->state == DTLS_FAILED) return ERR_CLOSED;
     *data = SPAN_NONE;
-    d->turn = (struct turn){to, dest, out};
     struct reader r = reader_of(pkt);
     while (read_left(&r)) {
         const uint8_t *start = r.p;
@@ -468,7 +478,8 @@ static enum err dtls_receive(struct dtls *d, usec now, struct span pkt, const st
         if (r.bad || major != 0xfe) break;
         if (d->state == DTLS_CLOSED || d->state == DTLS_FAILED) break;
         if (!admit(d, now, type, epoch, body)) continue;
-        e = OK;
+        e = enter(d, to, dest, out);
+        if (e) break;
         d->in = SPAN(start, (size_t)(r.p - start));
         if (d->state != DTLS_CONNECTED)
             handshake(d, now);
@@ -486,7 +497,7 @@ static void dtls_tick(struct dtls *d, usec now, const struct path *to, struct ou
         d->state = DTLS_FAILED;
         return;
     }
-    d->turn = (struct turn){to, dest, out};
+    if (enter(d, to, dest, out)) return; /* without memory now: the timer comes again */
     if (d->state == DTLS_NEW && d->role == DTLS_CLIENT)
         handshake(d, now);
     else if (d->state == DTLS_HANDSHAKE && now >= d->timer && DTLSv1_handle_timeout(d->ssl) < 0)
@@ -497,7 +508,6 @@ static void dtls_tick(struct dtls *d, usec now, const struct path *to, struct ou
 static usec dtls_wake(const struct dtls *d)
 {
     if (d->state != DTLS_NEW && d->state != DTLS_HANDSHAKE) return USEC_NEVER;
-    if (d->state == DTLS_NEW && d->role == DTLS_CLIENT) return 0;
     return usec_min(d->timer, d->deadline);
 }
 
@@ -536,9 +546,8 @@ static enum err dtls_send(struct dtls *d, struct span data, const struct path *t
     if (d->state != DTLS_CONNECTED) return ERR_STATE;
     if (data.n == 0 || data.n > DATA_MAX) return ERR_RANGE;
     if (out_tight(out, 1)) return ERR_FULL;
-    ERR_clear_error();
-    d->turn = (struct turn){to, dest, out};
-    enum err e = SSL_write(d->ssl, data.p, (int)data.n) == (int)data.n ? OK : fail(ERR_CRYPTO);
+    enum err e = enter(d, to, dest, out);
+    if (!e) e = SSL_write(d->ssl, data.p, (int)data.n) == (int)data.n ? OK : fail(ERR_CRYPTO);
     d->turn = (struct turn){0};
     SSL_free_buffers(d->ssl);
     return e;
@@ -547,8 +556,7 @@ static enum err dtls_send(struct dtls *d, struct span data, const struct path *t
 static void dtls_finish(struct dtls *d, const struct path *to, struct out_dest *dest, struct out *out)
 {
     if (d->state != DTLS_CONNECTED) return;
-    d->turn = (struct turn){to, dest, out};
-    SSL_shutdown(d->ssl);
+    if (!enter(d, to, dest, out)) SSL_shutdown(d->ssl);
     d->turn = (struct turn){0};
     d->state = DTLS_CLOSED;
     ERR_clear_error();
