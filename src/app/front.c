@@ -24,7 +24,7 @@ static void watch_listeners(struct front *f)
 {
     for (uint8_t i = 0; i < f->listeners; i++) {
         struct listener *l = &f->listener[i];
-        if (l->watch || f->draining || (!l->plain && !f->tls)) continue;
+        if (l->watch || (!l->plain && !f->tls)) continue;
         if (loop_add(f->seat->loop, l->fd, LOOP_READ, accept_some, l, &l->watch))
             log_event(LOG_ERROR, "listener.failed", "plain=%d", l->plain);
     }
@@ -112,11 +112,7 @@ static void front_work_stats(void *state, struct writer *w)
 static void front_drain(void *state)
 {
     struct front *f = state;
-    f->draining = true;
-    for (uint8_t i = 0; i < f->listeners; i++) {
-        loop_drop(f->seat->loop, f->listener[i].watch);
-        f->listener[i].watch = 0;
-    }
+    f->draining = true; /* we still listen: to say that we are draining */
     log_event(LOG_INFO, "front.draining", "connections=%u sessions=%u", f->conns, f->sessions);
 }
 

@@ -364,6 +364,8 @@ static enum err take_body(struct conn *c, struct request *q)
     if (q->head.chunked) {
         e = http_chunked_take(&q->chunk, buf_span(&c->in), &used, room, &n);
         if (e && e != ERR_AGAIN) return e;
+        if (q->chunk.left > q->body_max - q->body_at)
+            n = q->body_max + 1 - q->body_at; /* announced too much */
     } else {
         uint64_t left = q->head.length - q->body_at;
         used = n = c->in.n < left ? c->in.n : (size_t)left;
@@ -371,8 +373,9 @@ static enum err take_body(struct conn *c, struct request *q)
         e = n == left ? OK : ERR_AGAIN;
     }
     q->body_at += n;
-    enum err kept = buf_add(&q->body, SPAN(room.p, n));
     buf_drop(&c->in, used);
+    if (q->body_at > q->body_max) return ERR_FULL;
+    enum err kept = buf_add(&q->body, SPAN(room.p, n));
     return kept ? kept : e;
 }
 
@@ -387,8 +390,7 @@ static bool read_body(struct conn *c)
         return true;
     }
     if (e == ERR_AGAIN) return c->in.n != before && c->in.n > 0;
-    bool too_large = e == ERR_LIMIT && q->body_at > q->body_max;
-    refuse(c, too_large ? 413 : 400);
+    refuse(c, e == ERR_FULL ? 413 : 400);
     return true;
 }
 

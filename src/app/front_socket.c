@@ -214,9 +214,9 @@ static void join(struct conn *c, struct session *old, uint32_t id, struct span b
         strike(c);
         return;
     }
-    struct session *s = session_new(f, ENTRY_SOCKET);
+    struct session *s = f->draining ? NULL : session_new(f, ENTRY_SOCKET);
     if (!s) {
-        socket_error(c, true, id, "busy", SPAN_LIT("The server is full. Try again."));
+        socket_error(c, true, id, "busy", SPAN_LIT("The server is full or about to stop. Try again."));
         return;
     }
     s->conn = c->index;
