@@ -545,6 +545,7 @@ static void on_media(struct parse *p, struct span v)
     *m = (struct sdp_media){
         .order = p->sdp.count++, .direction = p->session_direction, .proto = proto, .formats = v};
     p->m = m;
+    m->kind_text = kind;
     m->kind = same_word(kind, "audio")         ? SDP_AUDIO
               : same_word(kind, "video")       ? SDP_VIDEO
               : same_word(kind, "application") ? SDP_APPLICATION

@@ -94,10 +94,10 @@ struct sdp_media {
     uint8_t direction; /* enum sdp_direction, of the offerer */
     bool rejected;     /* port 0 without bundle-only */
     bool bundled, rtcp_mux, rtcp_rsize, allow_mixed, crypto;
-    uint8_t codecs, rids, ssrcs, simulcast; /* how many; simulcast: of rid[], those sent, in order */
-    uint16_t order;                         /* of the section */
-    uint8_t ext[EXT_COUNT];                 /* id, 0: not offered */
-    struct span mid, proto, formats;        /* formats: the rest of the m line */
+    uint8_t codecs, rids, ssrcs, simulcast;     /* how many; simulcast: of rid[], those sent, in order */
+    uint16_t order;                             /* of the section */
+    uint8_t ext[EXT_COUNT];                     /* id, 0: not offered */
+    struct span mid, kind_text, proto, formats; /* the words of the m line; formats: its rest */
     struct sdp_transport transport;
     struct sdp_codec *codec;
     struct span rid[SDP_RIDS_MAX]; /* first the `simulcast` ones */

@@ -43,12 +43,8 @@ static void session(struct writer *w, const struct sdp *offer, const struct sdp_
 
 static void media_line(struct writer *w, const struct sdp_media *m, const struct sdp_reply *r)
 {
-    static const char *const kinds[] = {"audio", "video", "application"};
     write_str(w, "m=");
-    if (m->kind <= SDP_APPLICATION)
-        write_str(w, kinds[m->kind]);
-    else
-        write_str(w, "text");
+    write_bytes(w, m->kind_text);
     write_str(w, r->accepted ? " 9 " : " 0 ");
     write_bytes(w, m->proto);
     if (r->accepted) {
