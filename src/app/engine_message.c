@@ -6,6 +6,8 @@
 #include "guest/openssl_dtls.h"
 #include "guest/openssl_srtp.h"
 #include "io/clock.h"
+
+#include <assert.h>
 #include "base/mem.h"
 #include "base/write.h"
 
@@ -147,6 +149,7 @@ static enum err open_room(struct engine *e, const struct verdict *v, struct engi
     while (i < e->room_count && e->room[i].room)
         i++;
     if (i == ENGINE_ROOMS_MAX) return ERR_FULL;
+    assert(e->room);
     struct engine_room *r = &e->room[i];
     enum err err = room_new(&e->room_conf, name, v->room_class, e->now, &r->room);
     if (err) return err;

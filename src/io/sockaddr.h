@@ -34,6 +34,7 @@ static inline void sockaddr_path(const struct sockaddr_storage *s, struct path *
         memcpy(p->addr, &a->sin_addr, 4);
         return;
     }
+    if (s->ss_family != AF_INET6) return; /* nothing else is bound by us */
     const struct sockaddr_in6 *a = (const struct sockaddr_in6 *)s;
     const uint8_t *b = (const uint8_t *)&a->sin6_addr;
     bool v4 = memcmp(b, mapped, sizeof mapped) == 0;
