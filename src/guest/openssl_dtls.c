@@ -19,7 +19,7 @@
 #define HANDSHAKE_US (10 * USEC_S)
 #define FIRST_TIMER_US                                                                                       \
     200000u /* browsers begin at 50 ms; RFC 6347's 1 s makes every loss a second's silence */
-#define TIMER_MAX_US   2000000u
+#define TIMER_MAX_US   1000000u
 #define STALE_HELLO_US (300 * USEC_MS)
 #define DATAGRAM       1200 /* of a handshake */
 #define DATA_MAX       1280 /* bytes of one SCTP packet */
