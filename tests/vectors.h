@@ -10,7 +10,7 @@
 #include "base/span.h"
 #include "core/crypto.h"
 
-#define SUITES_MAX 32 /* different suites in one file */
+#define SUITES_MAX 128 /* different suites in one file */
 #define ANY_SUITE  "any"
 
 struct tally {

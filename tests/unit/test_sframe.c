@@ -193,7 +193,7 @@ static void window_is_exact(void **state)
         assert_ok(rng_seeded_fill(&seed, (uint8_t *)&x, sizeof x));
         uint64_t reach = x % 97 == 0 ? 3000 : 1300, from = high > 1200 ? high - 1200 : 0;
         uint64_t ctr = from + (x >> 8) % reach;
-        if (ctr > N || i < 3) ctr = ctr % (high + 2);
+        if (ctr > N || i < 3) ctr = ctr % (high < N ? high + 2 : N + 1);
         size_t n;
         struct sframe_plain p;
         assert_ok(sframe_seal(&k, ctr, SPAN_NONE, SPAN_LIT("f"), MSPAN(wire, sizeof wire), &n));
