@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The engine's seat: hands it the sockets and messages of its process. */
 #include "app/engine.h"
+#include "app/engine_relay.h"
 #include "app/seat.h"
 #include "base/mem.h"
 #include "io/clock.h"
 
 struct engine_role {
     struct engine *engine;
+    struct relay *relay;
     struct seat *seat;
 };
 
@@ -34,6 +36,7 @@ static enum err take_sockets(struct engine_role *r)
 static void engine_end(void *state)
 {
     struct engine_role *r = state;
+    relay_free(r->relay);
     engine_free(r->engine);
     mem_free(r);
 }
@@ -46,6 +49,7 @@ static enum err engine_start(struct seat *s, void **state)
     struct engine_conf conf = {
         .loop = s->loop, .rng = clock_rng(), .index = s->index, .send = send_from_engine, .ctx = r};
     enum err e = engine_new(&conf, &r->engine);
+    if (!e) e = engine_relay_new(s, &r->relay); /* asks the media sockets for their addresses */
     if (!e) e = take_sockets(r);
     if (e) {
         engine_end(r);
@@ -58,6 +62,7 @@ static enum err engine_start(struct seat *s, void **state)
 static void engine_got(void *state, const struct seat_got *got)
 {
     struct engine_role *r = state;
+    if (engine_relay_message(r->relay, got, clock_now())) return;
     engine_message(r->engine, got->from, got->message, got->session, got->body);
 }
 
@@ -65,19 +70,23 @@ static void engine_lost(void *state, enum role who, uint16_t index)
 {
     struct engine_role *r = state;
     (void)index;
-    if (who == ROLE_FRONT) engine_front_lost(r->engine);
+    if (who != ROLE_FRONT) return;
+    engine_front_lost(r->engine);
+    relay_front_lost(r->relay);
 }
 
 static usec engine_role_turn(void *state, usec now)
 {
     struct engine_role *r = state;
-    return engine_turn(r->engine, now);
+    usec relay = relay_turn(r->relay, now);
+    return usec_min(relay, engine_turn(r->engine, now));
 }
 
 static void engine_role_stats(void *state, struct writer *w)
 {
     const struct engine_role *r = state;
     engine_stats(r->engine, w);
+    relay_stats(r->relay, w);
 }
 
 static bool engine_drained(const void *state)

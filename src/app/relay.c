@@ -378,9 +378,19 @@ void relay_free(struct relay *r)
     mem_free(r);
 }
 
-enum err relay_udp(struct relay *r, int fd, const struct path *announce)
+void relay_bind(struct relay *r, const struct path *at, const struct path *announce)
 {
     static const uint8_t any[16];
+    bool six = at->family == 6, certain = memcmp(at->addr, any, sizeof any) != 0;
+    if (r->bind[six].family || (!certain && !announce)) return;
+    r->bind[six] = *at;
+    r->bind[six].port = 0;
+    r->announce[six] = announce && announce->family == at->family ? *announce : *at;
+    *(six ? &r->turn.conf.relay6 : &r->turn.conf.relay4) = true;
+}
+
+enum err relay_udp(struct relay *r, int fd, const struct path *announce)
+{
     struct path bound;
     uint16_t index;
     if (r->listeners == RELAY_LISTENERS_MAX) return ERR_FULL;
@@ -388,12 +398,7 @@ enum err relay_udp(struct relay *r, int fd, const struct path *announce)
     if (!e) e = socket_add(r, fd, true, &index);
     if (e) return e;
     r->listeners++;
-    bool six = bound.family == 6, certain = memcmp(bound.addr, any, sizeof any) != 0;
-    if (r->bind[six].family || (!certain && !announce)) return OK;
-    bound.port = 0;
-    r->bind[six] = bound;
-    r->announce[six] = announce && announce->family == bound.family ? *announce : bound;
-    *(six ? &r->turn.conf.relay6 : &r->turn.conf.relay4) = true;
+    relay_bind(r, &bound, announce);
     return OK;
 }
 

@@ -39,6 +39,9 @@ void relay_free(struct relay *r);
  * told to clients as being at `announce` (its address; NULL: the same). ERR_FULL, ERR_IO; then the caller
  * keeps it. */
 enum err relay_udp(struct relay *r, int fd, const struct path *announce) MUST_CHECK;
+/* Relay sockets may be opened on this address (its port is ignored), told as `announce` or the same; only the
+ * first of each family counts, and an unspecified one needs an announced one. */
+void relay_bind(struct relay *r, const struct path *at, const struct path *announce);
 /* Takes a listener. ERR_FULL, ERR_IO; then the caller keeps it. */
 enum err relay_tcp(struct relay *r, int fd) MUST_CHECK;
 /* The core, for its secret, its peers (peeraddr_allow, peeraddr_own), revocations and counters. Borrowed. */

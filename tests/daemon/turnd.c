@@ -5,6 +5,7 @@
 #include "app/relay.h"
 #include "guest/openssl_crypto.h"
 #include "io/clock.h"
+#include "io/sandbox.h"
 #include "io/tcp.h"
 #include "io/udp.h"
 
@@ -62,6 +63,7 @@ int main(int argc, char **argv)
     struct turn_credential c;
     struct turn_quota user = {.allocations = 2000, .permissions = 8000, .channels = 8000};
     static char stats[8192];
+    bool closed = false;
     loop = loop_new();
     struct relay_conf conf = {.loop = loop,
                               .rng = clock_rng(),
@@ -73,7 +75,9 @@ int main(int argc, char **argv)
     if (turn_auth_secret(&relay_turn_core(r)->auth, SPAN_LIT("a secret for tests and nothing else")))
         die("secret");
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--allow") == 0 && i + 1 < argc)
+        if (strcmp(argv[i], "--sandbox") == 0)
+            closed = true;
+        else if (strcmp(argv[i], "--allow") == 0 && i + 1 < argc)
             allow(r, argv[++i]);
         else
             listen_at(r, argv[i]);
@@ -86,6 +90,7 @@ int main(int argc, char **argv)
     fflush(stdout);
     signal(SIGTERM, on_signal);
     signal(SIGINT, on_signal);
+    if (closed && sandbox_enter("engine")) die("sandbox");
     loop_run(loop, turn, r);
     struct writer w = writer_of(MSPAN(stats, sizeof stats - 1));
     relay_stats(r, &w);
