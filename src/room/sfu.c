@@ -3,14 +3,13 @@
 
 #include "core/peer.h"
 
-#define MID_PACKETS    96 /* the first ones of a slot name their section, and key frames always do */
-#define RESEND_SHARE   4  /* resent bytes at most 1/4 of what was sent */
-#define RESEND_FLOOR   (32u * 1024)
-#define RESENDS_A_NACK 64
+#define MID_PACKETS  96          /* the first ones of a slot name their section, and key frames always do */
+#define RESEND_SHARE 4           /* resent bytes at most a quarter of what was sent in a second, */
+#define RESEND_FLOOR (8u * 1024) /* or this much where little is sent */
 
 struct head {             /* what is written in front of a payload */
     uint8_t pt, inner_pt; /* inner_pt: of what is repaired, the same otherwise */
-    bool marker, mid, rtx;
+    bool marker, mid, rtx, again;
     uint16_t original;
     uint32_t ts, ssrc;
     uint64_t index; /* roll-over counter and sequence number */
@@ -139,7 +138,7 @@ static bool send_packet(struct slot *s, const struct head *h, const struct cache
     struct span payload = outgoing(s, h, c, p, copy);
     size_t n = (size_t)(end - header);
     if (peer_seal_rtp(m->peer, out, SPAN(header, n), payload, h->index)) return false;
-    m->sent_bytes += (uint32_t)(n + payload.n);
+    if (!h->again) m->sent_bytes += (uint32_t)(n + payload.n);
     m->room->counters.packets_out++;
     m->room->counters.bytes_out += n + payload.n;
     return true;
@@ -291,7 +290,8 @@ static bool within_budget(struct member *m, usec now, size_t n)
         m->resend_second = now;
     }
     uint32_t most = m->sent_before > m->sent_bytes ? m->sent_before : m->sent_bytes;
-    if (m->resend_bytes + n > most / RESEND_SHARE + RESEND_FLOOR) return false;
+    uint32_t budget = most / RESEND_SHARE > RESEND_FLOOR ? most / RESEND_SHARE : RESEND_FLOOR;
+    if (m->resend_bytes + n > budget) return false;
     m->resend_bytes += (uint32_t)n;
     return true;
 }
@@ -321,7 +321,7 @@ static void resend_one(struct slot *s, usec now, uint16_t seq, struct out *out)
     const struct cache_pkt *p = cache_ready(c) ? cache_get(c, in) : NULL;
     if (!p || p->n == 0 || usec_since(now, p->at) > 2 * USEC_S) return;
     if (p->sid > s->max_sid || (p->temporal && p->tid > s->max_tid)) return;
-    if (sent_again_lately(s, now, seq) || !within_budget(s->member, now, p->n)) {
+    if (sent_again_lately(s, now, seq) || !within_budget(s->member, now, p->n + 40u)) {
         count->resend_refused++;
         return;
     }
@@ -330,7 +330,8 @@ static void resend_one(struct slot *s, usec now, uint16_t seq, struct out *out)
                      .index = extend(&s->sent, seq),
                      .ts = p->ts - s->ts_offset,
                      .ssrc = s->ssrc,
-                     .mid = true};
+                     .mid = true,
+                     .again = true};
     h.inner_pt = h.pt;
     if (s->kind == SDP_AUDIO && s->rtx_pt == 255) return; /* sound is over before it could be repaired */
     if (s->rtx_ssrc && s->rtx_pt != 255) {

@@ -157,6 +157,11 @@ void streams_receive(struct member *m, usec now, struct peer_in *in, struct out 
         count->late++;
         return;
     }
+    if (l->nack.gave_up && t->feeds) { /* a black-out: only a key frame helps */
+        l->nack.gave_up = false;
+        track_want_key(t, s->layer);
+        m->room->wake = now;
+    }
     if (l->nack.count && m->nack_due > now + NACK_WAIT_US) m->nack_due = now + NACK_WAIT_US;
     m->room->wake = usec_min(m->room->wake, m->nack_due);
     sfu_forward(t, s->layer, kept, now, out);
