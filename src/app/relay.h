@@ -13,7 +13,7 @@
 
 #define RELAY_LISTENERS_MAX 16
 #define RELAY_STREAMS_MAX   1024 /* from front */
-#define RELAY_PACE_US       1000 /* between turns above RELAY_BUSY_PPS */
+#define RELAY_PACE_US       2000 /* between turns above RELAY_BUSY_PPS */
 #define RELAY_BUSY_PPS      2000
 
 struct relay;
