@@ -58,6 +58,9 @@ static void front_message(void *state, const struct seat_got *got)
     case IPC_STATS:
         front_keep_stats(f, got->from, got->index, got->body);
         break;
+    case IPC_TURN_BACK:
+        relay_back(f, got->index, got->session, got->body);
+        break;
     case IPC_TOLD:
         api_told(f, got->session, got->body);
         break;
@@ -71,6 +74,7 @@ static void front_lost(void *state, enum role who, uint16_t index)
     struct front *f = state;
     f->now = clock_now();
     session_lost(f, who, index);
+    if (who == ROLE_ENGINE) relay_lost(f, index);
     if (who != ROLE_KEEPER) return;
     for (uint16_t i = 0; i < CONNS_MAX; i++) {
         struct conn *c = f->conn[i];

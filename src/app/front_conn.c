@@ -132,6 +132,7 @@ void conn_close(struct conn *c)
     struct front *f = c->front;
     if (c->state == CONN_DEAD) return;
     if (c->is_socket) f->sockets_open--;
+    if (c->state == CONN_TURN) relay_closed(c);
     c->state = CONN_DEAD;
     let_go(c);
     loop_drop(f->seat->loop, c->watch);
@@ -195,8 +196,8 @@ static void count_queue(struct conn *c)
 void conn_watch(struct conn *c)
 {
     if (c->state == CONN_DEAD) return;
-    bool full =
-        c->in.n >= READ_BYTES || (c->state != CONN_SOCKET && waiting(c).n + c->rest.n > OUT_PIECE * 2);
+    bool full = c->in.n >= READ_BYTES || (c->state != CONN_SOCKET && c->state != CONN_TURN &&
+                                          waiting(c).n + c->rest.n > OUT_PIECE * 2);
     bool deaf = c->eof || (full && c->state != CONN_LINGER);
     unsigned wants =
         (deaf ? 0u : (unsigned)LOOP_READ) | (waiting(c).n || c->rest.n ? (unsigned)LOOP_WRITE : 0u);
@@ -292,6 +293,9 @@ static void take(struct conn *c, struct span plain)
     case CONN_SOCKET:
         socket_input(c, plain);
         break;
+    case CONN_TURN:
+        relay_input(c, plain);
+        break;
     case CONN_END:
         break;
     case CONN_LINGER:
@@ -355,7 +359,9 @@ static void read_some(struct conn *c)
     } else {
         take(c, SPAN(bytes, n));
     }
-    if (c->eof && (c->state == CONN_SOCKET || c->state == CONN_TLS || c->state == CONN_LINGER)) conn_close(c);
+    if (c->eof &&
+        (c->state == CONN_SOCKET || c->state == CONN_TURN || c->state == CONN_TLS || c->state == CONN_LINGER))
+        conn_close(c);
 }
 
 void conn_work(struct conn *c)
@@ -402,6 +408,8 @@ static usec patience(const struct conn *c)
         return STALL_US;
     case CONN_LINGER:
         return LINGER_US;
+    case CONN_TURN:
+        return RELAY_IDLE_US;
     default:
         return USEC_NEVER;
     }

@@ -334,6 +334,11 @@ static void begin(struct conn *c)
 static bool read_head(struct conn *c)
 {
     size_t n = 0;
+    if (relay_may_begin(c)) return false;
+    if (relay_begins(c)) {
+        relay_open(c);
+        return false;
+    }
     uint16_t refused = http_head_end(buf_span(&c->in), &c->seen, &n);
     if (refused == 100) return false;
     if (!refused) {

@@ -48,7 +48,9 @@
 #define SESSIONS_MAX     8192
 #define SESSION_BITS     13
 #define OFFERS_MAX       (64u * 1024 * 1024) /* bytes of all offers kept for restarts */
-#define WS_BEFORE_MAX    16384               /* a message before `joined` */
+#define RELAY_QUEUE_MAX  (256u * 1024)
+#define RELAY_IDLE_US    (900 * USEC_S)
+#define WS_BEFORE_MAX    16384 /* a message before `joined` */
 #define WS_TEXT_MAX      (2 * ROOM_SDP_MAX)
 #define WS_BINARY_MAX    (1024u * 1024)
 #define MESSAGES_S       50
@@ -118,6 +120,7 @@ struct conn {
     usec moved;          /* last byte the client took */
     size_t discarded;
     struct request *request;
+    uint16_t engine;    /* CONN_TURN: whose stream */
     uint64_t waits_for; /* question or session it waits for, 0 none */
     /* WebSocket */
     struct ws ws;
@@ -172,7 +175,7 @@ struct stats {
 
 struct front_counts {
     uint64_t connections, evicted, tls_failed, requests, refused, sockets, slow, timeouts, messages, limited,
-        bad_messages, origins, sessions, dropped;
+        bad_messages, origins, sessions, dropped, streams;
 };
 
 struct listener {
@@ -194,6 +197,7 @@ struct front {
     uint16_t conns;
     uint32_t generation;
     struct map by_address;             /* 16 bytes: how many connections */
+    uint16_t relay_at;                 /* the engine that gets the next stream */
     uint16_t conn_at;                  /* where to look for a free place next */
     struct conn_name again[CONNS_MAX]; /* connections with more to do */
     uint32_t again_n;
@@ -293,6 +297,17 @@ enum err session_to_room(struct front *f, struct session *s, unsigned message, s
 void session_message(struct front *f, const struct seat_got *got);
 void session_lost(struct front *f, enum role who, uint16_t index);
 void session_sweep(struct front *f);
+
+/* front_relay.c */
+/* The connection's first bytes are STUN, or may become it. */
+bool relay_begins(const struct conn *c);
+bool relay_may_begin(const struct conn *c);
+void relay_open(struct conn *c);
+void relay_input(struct conn *c, struct span bytes);
+/* Tells the engine that the stream is gone. */
+void relay_closed(struct conn *c);
+void relay_back(struct front *f, uint16_t engine, uint64_t stream, struct span bytes);
+void relay_lost(struct front *f, uint16_t engine);
 
 /* front_whip.c */
 bool whip_route(const struct http_head *h, bool *resource);

@@ -109,6 +109,7 @@ void front_stats(struct front *f, struct writer *w)
         {"incamera_front_messages_bad_total", f->counts.bad_messages},
         {"incamera_front_origins_refused_total", f->counts.origins},
         {"incamera_front_sessions_total", f->counts.sessions},
+        {"incamera_front_relay_streams_total", f->counts.streams},
         {"incamera_front_dropped_total", f->counts.dropped},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {

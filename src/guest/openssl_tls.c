@@ -33,11 +33,12 @@ static enum err fail(enum err e)
     return e;
 }
 
-/* RFC 7301: we speak http/1.1; a client that offers only others gets a fatal alert. */
+/* RFC 7301, 7443: we speak http/1.1 and take TURN streams; a client that offers only others gets a fatal
+ * alert. */
 static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *n, const unsigned char *in,
                            unsigned int in_n, void *arg)
 {
-    static const unsigned char ours[] = "\x08http/1.1";
+    static const unsigned char ours[] = "\x08http/1.1\x09stun.turn";
     unsigned char *chosen;
     (void)ssl;
     (void)arg;

@@ -30,8 +30,8 @@ static struct {
     struct seat seat;
     void *front;
     struct mail *first, **last;
-    uint64_t here[4096]; /* sessions in the one room */
-    unsigned count, gone, left, waiting_n;
+    uint64_t here[4096];                            /* sessions in the one room */
+    unsigned count, gone, left, waiting_n, streams; /* streams: closed by their client */
     uint64_t waiting[64];
     bool keeper_dead;
 } t;
@@ -285,6 +285,11 @@ static void answer(const struct mail *m)
     case IPC_ENVELOPE:
         engine_envelope(body);
         break;
+    case IPC_TURN_STREAM: /* the relay that is made up: an echo that ends with the word `end` */
+        t.streams += m->n == 0;
+        if (m->n) post(ROLE_ENGINE, IPC_TURN_BACK, m->session, body);
+        if (holds(body, "end")) post(ROLE_ENGINE, IPC_TURN_BACK, m->session, SPAN_NONE);
+        break;
     case IPC_GONE:
         t.gone++;
         forget(m->session);
@@ -355,7 +360,8 @@ static void command(char *line)
     }
     if (strcmp(line, "drain") == 0) front_work.drain(t.front);
     if (strcmp(line, "quit") == 0) loop_stop(t.seat.loop);
-    printf("gone %u left %u here %u drained %d\n", t.gone, t.left, t.count, front_work.drained(t.front));
+    printf("gone %u left %u here %u streams %u drained %d\n", t.gone, t.left, t.count, t.streams,
+           front_work.drained(t.front));
     fflush(stdout);
 }
 

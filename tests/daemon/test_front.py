@@ -23,6 +23,7 @@ class Front:
     def __init__(self, program, folder):
         self.folder, self.log = folder, open(os.path.join(folder, 'log'), 'w+b')
         self.pem = self.certificate('first')
+        self.sanitized = b'__asan_init' in open(program, 'rb').read()
         self.process = subprocess.Popen([program, self.pem], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=self.log)
         words = self.process.stdout.readline().split()
@@ -610,6 +611,39 @@ def test_tls(front):
     check('a bad one is not taken', ask(front, 'GET', '/healthz', tls=True).status == 200)
 
 
+def test_relay(front):
+    stun = b'\0\3\0\0\x21\x12\xa4\x42' + b'\0' * 12
+    with front.connect(True) as s:
+        s.sendall(stun[:5])
+        time.sleep(0.1)
+        s.sendall(stun[5:])
+        check('a TURN stream beside HTTPS', s.recv(100) == stun)
+        s.sendall(b'\x40\0' * 30000)
+        n = 0
+        while n < 60000:
+            n += len(s.recv(65536))
+        check('bytes of a stream', n == 60000)
+    time.sleep(0.2)
+    check('the engine hears of its end', front.command('counts')['streams'] == 1)
+    with front.connect(True) as s:
+        s.sendall(stun + b'end')
+        check('the engine ends it', read_all(s) == stun + b'end')
+    with front.connect(True) as s:
+        s.sendall(stun)
+        s.recv(100)
+        front.command('engine-lost')
+        check('a stream of a dead engine ends', read_all(s) == b'')
+    with front.connect() as s:
+        s.sendall(stun)
+        check('not over the plain listener', (read_all(s) or b'').startswith(b'HTTP/1.1 400'))
+    with front.connect(True) as s:
+        s.sendall(('GET /healthz HTTP/1.1\r\n' + HOST + '\r\n').encode())
+        r = Reader(s)
+        r.answer()
+        s.sendall(stun)
+        check('not behind a request', r.answer().status == 400)
+
+
 def honest(front, until, times, failed):
     while time.time() < until:
         start = time.time()
@@ -654,7 +688,7 @@ def test_floods(front):
     check('who never reads is closed', here == 0, here)
     grown = front.rss() - base
     print('floods: RSS + %.1f MiB' % (grown / 1048576))
-    check('memory stays', grown < 24 << 20, grown)
+    check('memory stays', grown < 24 << 20 or front.sanitized, grown)  # a sanitizer keeps what is freed
     w.s.close()
     big.s.close()
 
@@ -749,7 +783,7 @@ def test_log(front):
 
 
 def main():
-    names = sys.argv[2:] or ['framing', 'honest_http', 'origins', 'websocket', 'room_protocol', 'whip', 'tls', 'floods', 'many', 'slow', 'keeper_lost', 'log']
+    names = sys.argv[2:] or ['framing', 'honest_http', 'origins', 'websocket', 'room_protocol', 'whip', 'tls', 'relay', 'floods', 'many', 'slow', 'keeper_lost', 'log']
     with tempfile.TemporaryDirectory() as folder:
         front = Front(sys.argv[1], folder)
         for name in names:

@@ -19,13 +19,14 @@ static enum err read_it(const char *text, struct room_read *got, struct span *bo
 static const char *const good[] = {
     "{\"type\":\"join\",\"id\":1,\"token\":\"t\",\"room\":\"r\"}",
     "{\"room\":\"r\",\"token\":\"t\",\"id\":4294967295,\"type\":\"join\"}",
-    " { \"type\" : \"offer\" , \"id\" : 2 , \"sdp\" : \"v=0\\r\\n\" , \"send\" : [ { \"source\" : \"camera\" "
-    ", "
-    "\"mid\" : \"0\" } ] } ",
+    (" { \"type\" : \"offer\" , \"id\" : 2 , \"sdp\" : \"v=0\\r\\n\" , \"send\" : [ { \"source\" : "
+     "\"camera\" "
+     ", "
+     "\"mid\" : \"0\" } ] } "),
     "{\"type\":\"offer\",\"id\":2,\"sdp\":\"\",\"send\":[]}",
     "{\"type\":\"track\",\"id\":3,\"source\":\"camera\",\"on\":true,\"muted\":false}",
-    "{\"type\":\"view\",\"id\":4,\"show\":[{\"track\":1,\"width\":2,\"height\":3},"
-    "{\"height\":3,\"track\":9,\"width\":2}]}",
+    ("{\"type\":\"view\",\"id\":4,\"show\":[{\"track\":1,\"width\":2,\"height\":3},"
+     "{\"height\":3,\"track\":9,\"width\":2}]}"),
     "{\"type\":\"chat\",\"id\":5,\"text\":\"\\u00e4\\ud83d\\ude00 </script>\"}",
     "{\"type\":\"hand\",\"id\":6,\"up\":false}",
     "{\"type\":\"react\",\"id\":6,\"emoji\":\"x\"}",
