@@ -188,6 +188,7 @@ static void rooms_turn(struct engine *e, usec now)
         if (!r->room) continue;
         if (r->wake <= now) {
             room_tick(r->room, now, &e->out, &e->news);
+            if (r->delivery) delivery_tick(r->delivery, now, &e->news);
             engine_room_touched(e, r);
         }
         if (r->touched) {
@@ -199,6 +200,7 @@ static void rooms_turn(struct engine *e, usec now)
                 continue;
             }
             r->wake = room_wake(r->room);
+            if (r->delivery) r->wake = usec_min(r->wake, delivery_wake(r->delivery));
         }
         e->wake = usec_min(e->wake, r->wake);
         if (out_tight(&e->out, 256)) engine_flush(e);
@@ -254,8 +256,10 @@ enum err engine_new(const struct engine_conf *conf, struct engine **engine)
 void engine_free(struct engine *e)
 {
     if (!e) return;
-    for (uint32_t i = 0; i < e->room_count; i++)
+    for (uint32_t i = 0; i < e->room_count; i++) {
         room_free(e->room[i].room);
+        delivery_free(e->room[i].delivery);
+    }
     for (uint16_t i = 0; i < e->udp.count; i++)
         loop_drop(e->conf.loop, e->socket[i].watch);
     ice_tcp_free(e->tcp);

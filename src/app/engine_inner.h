@@ -10,6 +10,7 @@
 #include "core/dtls.h"
 #include "core/peer.h"
 #include "io/udp.h"
+#include "room/delivery.h"
 
 #define SEAT_PATHS  8
 #define SEAT_UFRAGS 2
@@ -18,6 +19,7 @@
 
 struct engine_room {
     struct room *room; /* NULL: free */
+    struct delivery *delivery; /* sealed and witnessed rooms: the order of their epochs */
     usec wake;
     bool touched, reap;
 };

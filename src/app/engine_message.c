@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "base/write.h"
 
-#define TO_CLIENTS_MAX (384 * 1024)
+#define TO_CLIENTS_HEAD 32 /* bytes of the message beside its lists */
 
 static enum err hmac_sha1(void *ctx, struct span key, const struct span *parts, size_t count, uint8_t *out)
 {
@@ -50,13 +50,14 @@ static void send_note(struct engine *e, const struct news_item *i)
                                .count = (uint16_t)(i->sessions_n / sizeof(uint64_t)),
                                .sessions = news_sessions(&e->news, i),
                                .body = news_body(&e->news, i)};
-    uint8_t *room = mem_new(TO_CLIENTS_MAX, 1);
-    struct writer w = writer_of(MSPAN(room, room ? TO_CLIENTS_MAX : 0));
+    size_t size = m.sessions.n + m.body.n + TO_CLIENTS_HEAD;
+    uint8_t *room = mem_new(size, 1);
+    struct writer w = writer_of(MSPAN(room, room ? size : 0));
     put_ipc_to_clients(&w, &m);
     if (write_ok(&w))
         e->counts.unsent++;
     else
-        send_to(e, ROLE_FRONT, IPC_TO_CLIENTS, 0, writer_span(&w));
+        send_to(e, ROLE_FRONT, i->kind == NEWS_ENVELOPE ? IPC_ENVELOPES : IPC_TO_CLIENTS, 0, writer_span(&w));
     mem_free(room);
 }
 
@@ -88,12 +89,20 @@ static void restart_all(struct engine *e, struct engine_room *room)
     }
 }
 
+/* The delivery service hears of a session's end; what it says about it comes after the news at hand. */
+static void went(struct engine *e, struct engine_room *room, const struct news_item *i)
+{
+    bool left = strcmp(i->reason, "lost") != 0;
+    delivery_gone(room->delivery, e->now, i->session, left, &e->news);
+}
+
 void engine_drain(struct engine *e, struct engine_room *room)
 {
     for (uint32_t n = 0; n < e->news.count; n++) {
-        const struct news_item *i = &e->news.item[n];
+        const struct news_item item = e->news.item[n], *i = &item; /* acting on one may add others */
         switch (i->kind) {
         case NEWS_NOTE:
+        case NEWS_ENVELOPE:
             send_note(e, i);
             break;
         case NEWS_OPENED:
@@ -101,6 +110,7 @@ void engine_drain(struct engine *e, struct engine_room *room)
             break;
         case NEWS_GONE:
             engine_seat_gone(e, i->session);
+            if (room->delivery) went(e, room, i);
             tell_member(e, room, i->number, false, span_str(i->reason));
             send_to(e, ROLE_FRONT, IPC_FINISH, i->session, SPAN_NONE);
             room->reap = true;
@@ -128,6 +138,7 @@ void engine_room_drop(struct engine *e, struct engine_room *room)
     room_key(room_name(room->room), key);
     map_drop(&e->by_name, key);
     room_free(room->room);
+    delivery_free(room->delivery);
     *room = (struct engine_room){0};
 }
 
@@ -153,11 +164,16 @@ static enum err open_room(struct engine *e, const struct verdict *v, struct engi
     struct engine_room *r = &e->room[i];
     enum err err = room_new(&e->room_conf, name, v->room_class, e->now, &r->room);
     if (err) return err;
+    if (v->room_class == CLASS_SEALED || v->room_class == CLASS_WITNESSED) {
+        r->delivery = delivery_new(name, openssl_crypto(), &e->conf.rng, e->now);
+        if (!r->delivery) err = ERR_NOMEM;
+    }
     room_key(name, key);
-    err = map_set(&e->by_name, key, i);
+    if (!err) err = map_set(&e->by_name, key, i);
     if (err) {
         room_free(r->room);
-        r->room = NULL;
+        delivery_free(r->delivery);
+        *r = (struct engine_room){0};
         return err;
     }
     if (i == e->room_count) e->room_count++;
@@ -228,12 +244,26 @@ static void to_room(struct engine *e, uint64_t session, struct span body)
     engine_room_touched(e, room);
 }
 
+static void envelope(struct engine *e, uint64_t session, struct span bytes)
+{
+    struct seat *s = engine_seat_of(e, session);
+    bool ready = false;
+    if (!s || !s->room->delivery) {
+        e->counts.refused++;
+        return;
+    }
+    struct engine_room *room = s->room;
+    delivery_receive(room->delivery, e->now, session, bytes, &e->news, &ready);
+    if (ready) room_refresh(room->room, e->now, &e->out);
+    engine_room_touched(e, room);
+}
+
 static void gone(struct engine *e, uint64_t session)
 {
     struct seat *s = engine_seat_of(e, session);
     if (!s) return;
     struct engine_room *room = s->room;
-    room_gone(room->room, s->member, e->now, "left", &e->out, &e->news);
+    room_gone(room->room, s->member, e->now, "lost", &e->out, &e->news);
     engine_room_touched(e, room);
 }
 
@@ -283,6 +313,9 @@ void engine_message(struct engine *e, enum role from, uint16_t message, uint64_t
         break;
     case IPC_TO_ROOM:
         to_room(e, session, body);
+        break;
+    case IPC_ENVELOPE:
+        envelope(e, session, body);
         break;
     case IPC_GONE:
         gone(e, session);

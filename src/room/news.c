@@ -46,6 +46,12 @@ void news_note(struct news *n, unsigned message)
     n->failed = false;
 }
 
+void news_envelope(struct news *n)
+{
+    news_note(n, 0);
+    n->open.kind = NEWS_ENVELOPE;
+}
+
 void news_to(struct news *n, uint64_t session)
 {
     uint8_t b[8];

@@ -17,8 +17,9 @@
 #define NEWS_BODY_MAX  (360u * 1024) /* one message between roles carries little more */
 
 enum news_kind {
-    NEWS_NOTE,   /* message, sessions, body */
-    NEWS_OPENED, /* the member's peer has credentials: register its ufrag */
+    NEWS_NOTE,     /* message, sessions, body */
+    NEWS_ENVELOPE, /* sessions, body: opaque bytes (room/delivery.h) */
+    NEWS_OPENED,   /* the member's peer has credentials: register its ufrag */
     NEWS_GONE, /* the member left: forget every pointer to it and its peer; its memory goes with room_reap */
 };
 
@@ -62,6 +63,8 @@ static inline struct span news_body(const struct news *n, const struct news_item
 /* A note is written in this order: news_note, news_to for each session, news_body_open, the writer's calls,
  * news_done. A note for nobody falls silently; one that does not fit falls whole and counts as lost. */
 void news_note(struct news *n, unsigned message);
+/* The same for an envelope of a sealed room: its bytes are the body. */
+void news_envelope(struct news *n);
 void news_to(struct news *n, uint64_t session);
 /* A writer for at most `most` bytes of body. */
 struct writer news_body_open(struct news *n, size_t most);

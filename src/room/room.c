@@ -37,6 +37,14 @@ static void bury(struct member *m)
     member_free(m);
 }
 
+void room_refresh(struct room *r, usec now, struct out *out)
+{
+    for (struct member *m = room_member_first(r); m; m = room_member_next(m))
+        for (unsigned i = 0; i < m->tracks; i++)
+            if (m->track[i]->feeds) track_want_key(m->track[i], (uint8_t)(m->track[i]->layers - 1));
+    sfu_ask_keys(r, now, out);
+}
+
 void room_reap(struct room *r)
 {
     while (r->dead) {
