@@ -261,17 +261,24 @@ enum err policy_verify_label(const struct crypto *c, uint16_t scheme, struct spa
     return e;
 }
 
-enum err policy_sign(const struct crypto *c, uint16_t signature_scheme, struct span priv, struct span content,
-                     uint8_t *sig, size_t *sig_n)
+enum err policy_sign_label(const struct crypto *c, const struct policy_signer *by, struct span content,
+                           uint8_t *sig, size_t *sig_n)
 {
     enum crypto_sign s;
     uint8_t *room = NULL;
     struct span tbs;
-    enum err e = scheme_of(signature_scheme, &s);
-    if (e == OK) e = labelled(SPAN_LIT(LABEL), content, &room, &tbs);
-    if (e == OK) e = c->sign(c->ctx, s, priv, tbs, sig, sig_n);
+    enum err e = scheme_of(by->scheme, &s);
+    if (e == OK) e = labelled(by->label, content, &room, &tbs);
+    if (e == OK) e = c->sign(c->ctx, s, by->priv, tbs, sig, sig_n);
     mem_free(room);
     return e;
+}
+
+enum err policy_sign(const struct crypto *c, uint16_t signature_scheme, struct span priv, struct span content,
+                     uint8_t *sig, size_t *sig_n)
+{
+    struct policy_signer by = {signature_scheme, priv, SPAN_LIT(LABEL)};
+    return policy_sign_label(c, &by, content, sig, sig_n);
 }
 
 enum err policy_verify(const struct crypto *c, const struct policy_signed *p)

@@ -102,8 +102,13 @@ enum err policy_hash(const struct crypto *c, const struct policy_signed *p,
 enum err policy_check(const struct policy *p) MUST_CHECK;
 /* ERR_EXPIRED when the wall clock is past not_after: asked at join only. */
 enum err policy_check_date(const struct policy *p, struct wall now) MUST_CHECK;
-/* The public key, scheme and signature of anything of ours that is signed with a label:
- * opaque label<V>; opaque content<V>. */
+struct policy_signer { /* who signs, and as what; all borrowed */
+    uint16_t scheme;
+    struct span priv, label;
+};
+/* The same for anything of ours that is signed with a label, over {opaque label<V>; opaque content<V>}. */
+enum err policy_sign_label(const struct crypto *c, const struct policy_signer *by, struct span content,
+                           uint8_t *sig, size_t *sig_n) MUST_CHECK;
 enum err policy_verify_label(const struct crypto *c, uint16_t scheme, struct span key, struct span label,
                              struct span content, struct span sig) MUST_CHECK;
 
