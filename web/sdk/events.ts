@@ -11,7 +11,9 @@ export type RoomEvent =
   | { readonly type: 'member_joined'; readonly member: Member }
   | { readonly type: 'member_changed'; readonly member: Member; readonly before?: Member }
   | { readonly type: 'member_left'; readonly member: Member; readonly reason: string; readonly by?: Member }
-  | { readonly type: 'track_on' | 'track_changed' | 'track_off'; readonly track: Track }
+  | { readonly type: 'track_on'; readonly track: Track }
+  | { readonly type: 'track_changed'; readonly track: Track }
+  | { readonly type: 'track_off'; readonly track: Track }
   | { readonly type: 'said'; readonly said: Said }
   | { readonly type: 'reacted'; readonly member: number; readonly emoji: string }
   | { readonly type: 'speaking'; readonly levels: readonly Level[] }
