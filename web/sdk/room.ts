@@ -264,7 +264,7 @@ export class Room {
       onState: (state) => this.#input({ type: 'peer_state', now: this.#now(), generation, state }),
     });
     this.#peer = peer;
-    this.#playback.take(peer.soundSlots());
+    if (this.#options.playSound !== false) this.#playback.take(peer.soundSlots());
     void this.#firstOffer(peer);
   }
   async #firstOffer(peer: Peer): Promise<void> {
