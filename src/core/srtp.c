@@ -9,6 +9,7 @@
 #define RTCP_HEAD 8 /* the part of SRTCP that is never encrypted */
 #define RTCP_WORD 4 /* E bit and index */
 #define WINDOW    128
+#define FIRST_MAX 1500 /* bytes of a packet that is tried twice */
 #define E_BIT     0x80000000u
 
 enum { LABEL_RTP = 0, LABEL_RTCP = 3 }; /* RFC 3711 section 4.3.1: cipher, then authentication, then salt */
@@ -38,8 +39,8 @@ static bool is_aead(const struct srtp *s)
 }
 
 /* n bytes of the key derivation of RFC 3711 section 4.3 (RFC 7714 section 11 for the 12-byte salt). */
-static enum err derive(const struct srtp_library *l, const struct sizes *z, const struct secret *master, uint8_t label,
-                       struct mspan out)
+static enum err derive(const struct srtp_library *l, const struct sizes *z, const struct secret *master,
+                       uint8_t label, struct mspan out)
 {
     uint8_t iv[16] = {0}, zero[32] = {0};
     memcpy(iv, master->b + z->key, z->salt);
@@ -47,8 +48,8 @@ static enum err derive(const struct srtp_library *l, const struct sizes *z, cons
     return l->crypto->aes_ctr(l->crypto->ctx, SPAN(master->b, z->key), SPAN_OF(iv), SPAN(zero, out.n), out.p);
 }
 
-static enum err open_cipher(struct srtp *s, const struct secret *master, uint8_t label, struct srtp_cipher **cipher,
-                            uint8_t salt[14])
+static enum err open_cipher(struct srtp *s, const struct secret *master, uint8_t label,
+                            struct srtp_cipher **cipher, uint8_t salt[14])
 {
     struct sizes z;
     uint8_t key[32], auth[20];
@@ -205,16 +206,19 @@ static void mark(struct srtp_stream *st, uint64_t index)
 
 /* ---- RTP ---- */
 
-static enum err open_gcm(struct srtp *s, struct mspan pkt, size_t header_n, uint32_t ssrc, uint64_t index, size_t *n)
+static enum err open_gcm(struct srtp *s, struct mspan pkt, size_t header_n, uint32_t ssrc, uint64_t index,
+                         size_t *n)
 {
     uint8_t iv[12];
     if (pkt.n < header_n + TAG_GCM) return ERR_SHORT;
     iv_gcm(iv, s->salt_open_rtp, ssrc, index);
     *n = pkt.n - TAG_GCM;
-    return s->library->open_in_place(s->open_rtp, iv, SPAN(pkt.p, header_n), MSPAN(pkt.p + header_n, pkt.n - header_n));
+    return s->library->open_in_place(s->open_rtp, iv, SPAN(pkt.p, header_n),
+                                     MSPAN(pkt.p + header_n, pkt.n - header_n));
 }
 
-static enum err open_cm(struct srtp *s, struct mspan pkt, size_t header_n, uint32_t ssrc, uint64_t index, size_t *n)
+static enum err open_cm(struct srtp *s, struct mspan pkt, size_t header_n, uint32_t ssrc, uint64_t index,
+                        size_t *n)
 {
     uint8_t tag[20], roc[4], iv[16];
     if (pkt.n < header_n + TAG_SHA1) return ERR_SHORT;
@@ -228,6 +232,30 @@ static enum err open_cm(struct srtp *s, struct mspan pkt, size_t header_n, uint3
     return s->library->count(s->open_rtp, iv, SPAN(pkt.p + header_n, end - header_n), pkt.p + header_n);
 }
 
+static enum err open_at(struct srtp *s, struct mspan pkt, size_t header_n, uint32_t ssrc, uint64_t index,
+                        size_t *n)
+{
+    return is_aead(s) ? open_gcm(s, pkt, header_n, ssrc, index, n)
+                      : open_cm(s, pkt, header_n, ssrc, index, n);
+}
+
+/* A source's first packet. Its roll-over counter is 0, or 1 when those before its first wrap were lost: some
+ * senders begin at any number, and without the second guess nothing of them would ever open. */
+static enum err open_first(struct srtp *s, struct mspan pkt, size_t header_n, uint32_t ssrc, uint64_t *index,
+                           size_t *n)
+{
+    uint8_t copy[FIRST_MAX];
+    bool again = *index < 0x8000 && pkt.n <= sizeof copy;
+    if (s->stream_count == SRTP_SSRCS_MAX && !stream_of(s, ssrc))
+        return ERR_FULL; /* before any work for it */
+    if (again) memcpy(copy, pkt.p, pkt.n);
+    enum err e = open_at(s, pkt, header_n, ssrc, *index, n);
+    if (e != ERR_AUTH || !again) return e;
+    memcpy(pkt.p, copy, pkt.n);
+    *index |= 1u << 16;
+    return open_at(s, pkt, header_n, ssrc, *index, n);
+}
+
 enum err srtp_open(struct srtp *s, struct mspan pkt, size_t header_n, size_t *n)
 {
     size_t length = 0;
@@ -235,21 +263,21 @@ enum err srtp_open(struct srtp *s, struct mspan pkt, size_t header_n, size_t *n)
     uint32_t ssrc = read_be32(pkt.p + 8);
     uint16_t seq = (uint16_t)(pkt.p[2] << 8 | pkt.p[3]);
     struct srtp_stream *st = stream_of(s, ssrc);
-    uint64_t index = st && st->rtp ? srtp_index(st, seq) : seq;
-    if (st && st->rtp && replayed(st, index)) return ERR_REPLAY;
-    if (!st && s->stream_count == SRTP_SSRCS_MAX) return ERR_FULL;
-    enum err e = is_aead(s) ? open_gcm(s, pkt, header_n, ssrc, index, &length)
-                            : open_cm(s, pkt, header_n, ssrc, index, &length);
+    bool known = st && st->rtp;
+    uint64_t index = known ? srtp_index(st, seq) : seq;
+    if (known && replayed(st, index)) return ERR_REPLAY;
+    enum err e = known ? open_at(s, pkt, header_n, ssrc, index, &length)
+                       : open_first(s, pkt, header_n, ssrc, &index, &length);
     if (e) return e;
     if (!st) st = stream_add(s, ssrc);
     if (!st) return ERR_NOMEM;
-    if (!st->rtp) st->roc = 0, st->highest = seq;
     mark(st, index);
     *n = length;
     return OK;
 }
 
-enum err srtp_seal(struct srtp *s, uint64_t index, struct span header, struct span payload, struct mspan room, size_t *n)
+enum err srtp_seal(struct srtp *s, uint64_t index, struct span header, struct span payload, struct mspan room,
+                   size_t *n)
 {
     uint8_t iv[16];
     size_t tag_n = is_aead(s) ? TAG_GCM : TAG_SHA1, all = header.n + payload.n;
@@ -305,7 +333,8 @@ static enum err open_rtcp_gcm(struct srtp *s, struct mspan pkt, uint32_t ssrc, u
     memcpy(aad, pkt.p, RTCP_HEAD);
     store_be32(aad + RTCP_HEAD, word);
     *n = end - TAG_GCM;
-    return s->library->open_in_place(s->open_rtcp, iv, SPAN_OF(aad), MSPAN(pkt.p + RTCP_HEAD, end - RTCP_HEAD));
+    return s->library->open_in_place(s->open_rtcp, iv, SPAN_OF(aad),
+                                     MSPAN(pkt.p + RTCP_HEAD, end - RTCP_HEAD));
 }
 
 static enum err open_rtcp_cm(struct srtp *s, struct mspan pkt, uint32_t ssrc, uint32_t word, size_t *n)
@@ -330,7 +359,8 @@ enum err srtp_open_rtcp(struct srtp *s, struct mspan pkt, size_t *n)
     struct srtp_stream *st = stream_of(s, ssrc);
     if (rtcp_replayed(st, word & ~E_BIT)) return ERR_REPLAY;
     if (!st && s->stream_count == SRTP_SSRCS_MAX) return ERR_FULL;
-    enum err e = is_aead(s) ? open_rtcp_gcm(s, pkt, ssrc, word, &length) : open_rtcp_cm(s, pkt, ssrc, word, &length);
+    enum err e =
+        is_aead(s) ? open_rtcp_gcm(s, pkt, ssrc, word, &length) : open_rtcp_cm(s, pkt, ssrc, word, &length);
     if (e) return e;
     if (!st) st = stream_add(s, ssrc);
     if (!st) return ERR_NOMEM;

@@ -54,8 +54,9 @@ struct srtp {
 enum err srtp_init(struct srtp *s, const struct srtp_library *library,
                    const struct srtp_keys *keys) MUST_CHECK;
 void srtp_fini(struct srtp *s);
-/* Opens an RTP packet in place; header_n is the length of its header. *n gets the length without the tag.
- * ERR_AUTH, ERR_REPLAY, ERR_SHORT, ERR_FULL (too many SSRCs). */
+/* Opens an RTP packet in place, a source's first one with a roll-over counter of 0, else 1; header_n is the
+ * length of its header. *n gets the length without the tag. ERR_AUTH, ERR_REPLAY, ERR_SHORT, ERR_FULL (too
+ * many SSRCs). */
 enum err srtp_open(struct srtp *s, struct mspan pkt, size_t header_n, size_t *n) MUST_CHECK;
 /* Opens an SRTCP packet in place. */
 enum err srtp_open_rtcp(struct srtp *s, struct mspan pkt, size_t *n) MUST_CHECK;

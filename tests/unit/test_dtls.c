@@ -299,6 +299,51 @@ static void hellos_in_pieces(void **state)
     }
 }
 
+/* The hellos of today's browsers: DTLS 1.3 first, a post-quantum share, two datagrams, in either order. */
+static size_t from_hex(const char *text, uint8_t *bytes, size_t max)
+{
+    size_t n = 0;
+    unsigned v;
+    for (; n < max && sscanf(text + 2 * n, "%2x", &v) == 1; n++)
+        bytes[n] = (uint8_t)v;
+    return n;
+}
+
+static void answers_browsers(void **state)
+{
+    (void)state;
+    static uint8_t part[8][1500];
+    static char line[4096];
+    size_t n[8], count = 0;
+    FILE *f = fopen(TEST_DATA "/dtls/client-hello.hex", "r");
+    assert_non_null(f);
+    while (count < 8 && fgets(line, sizeof line, f)) {
+        char *hex = strchr(line, ' ');
+        assert_non_null(hex);
+        n[count] = from_hex(hex + 1, part[count], sizeof part[0]);
+        count++;
+    }
+    fclose(f);
+    assert_int_equal(count, 8);
+    for (size_t i = 0; i < 8; i++) { /* four hellos of two datagrams, forwards and backwards */
+        struct dtls_fingerprint none = {.hash_n = 32};
+        struct dtls *d;
+        size_t first = i % 4 * 2;
+        assert_ok(provider->open(identity, DTLS_SERVER, &none, now, &d));
+        assert_ok(to_server(d, SPAN(part[first + i / 4], n[first + i / 4]), NULL));
+        assert_int_equal(out.pkt_n, 0);
+        assert_ok(to_server(d, SPAN(part[first + 1 - i / 4], n[first + 1 - i / 4]), NULL));
+        assert_true(out.pkt_n >= 1);
+        const uint8_t *p = out.arena + out.pkt[0].at;
+        assert_true(p[0] == 22 && p[1] == 0xfe && p[2] == 0xfd && p[13] == 2); /* ServerHello, DTLS 1.2 */
+        assert_true(p[25] == 0xfe && p[26] == 0xfd);
+        for (uint16_t k = 0; k < out.pkt_n; k++)
+            assert_true(out.pkt[k].n <= 1200);
+        out_clear(&out);
+        provider->close(d);
+    }
+}
+
 /* ---- what strangers slip in ---- */
 
 static size_t record(uint8_t *p, uint8_t type, uint16_t epoch, uint8_t seq, struct span body)
@@ -526,13 +571,10 @@ int main(void)
     provider = openssl_dtls();
     if (openssl_dtls_identity(&identity) || out_init(&out, 512)) return 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(takes_and_refuses),
-        cmocka_unit_test(hellos_in_pieces),
-        cmocka_unit_test(in_clear_after_the_handshake),
-        cmocka_unit_test(strangers_first),
-        cmocka_unit_test(half_open_is_small),
-        cmocka_unit_test(an_association_is_small),
-        cmocka_unit_test(given_up_after_ten_seconds),
+        cmocka_unit_test(takes_and_refuses),       cmocka_unit_test(hellos_in_pieces),
+        cmocka_unit_test(answers_browsers),        cmocka_unit_test(in_clear_after_the_handshake),
+        cmocka_unit_test(strangers_first),         cmocka_unit_test(half_open_is_small),
+        cmocka_unit_test(an_association_is_small), cmocka_unit_test(given_up_after_ten_seconds),
         cmocka_unit_test(out_of_memory),
     };
     int failures = cmocka_run_group_tests(tests, NULL, NULL);

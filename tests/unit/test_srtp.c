@@ -237,6 +237,29 @@ static void roll_over_against_a_model(void **state)
     srtp_fini(&b);
 }
 
+static void first_packets_lost_before_a_wrap(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(profiles); i++) {
+        struct srtp a, b;
+        size_t n, plain;
+        pair(profiles[i], &a, &b);
+        n = seal(&a, SSRC, 0x10003, SPAN_LIT("began at 65530"));
+        wire[n - 1] ^= 1;
+        assert_err(ERR_AUTH, open_copy(&b, n, &plain));
+        wire[n - 1] ^= 1;
+        assert_ok(srtp_open(&b, MSPAN(wire, n), 12, &plain));
+        assert_memory_equal(wire + 12, "began at 65530", 14);
+        assert_true(highest_is(&b.stream[0], 0x10003));
+        n = seal(&a, SSRC, 0xfffe, SPAN_LIT("late"));
+        assert_ok(open_copy(&b, n, &plain));
+        n = seal(&a, SSRC, 0x10004, SPAN_LIT("next"));
+        assert_ok(open_copy(&b, n, &plain));
+        srtp_fini(&a);
+        srtp_fini(&b);
+    }
+}
+
 static void a_day_of_wraps(void **state)
 {
     (void)state;
@@ -279,9 +302,13 @@ int main(void)
 {
     library = openssl_srtp(openssl_crypto());
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(there_and_back), cmocka_unit_test(rtcp),
-        cmocka_unit_test(many_sources),   cmocka_unit_test(roll_over_against_a_model),
-        cmocka_unit_test(a_day_of_wraps), cmocka_unit_test(out_of_memory),
+        cmocka_unit_test(there_and_back),
+        cmocka_unit_test(rtcp),
+        cmocka_unit_test(many_sources),
+        cmocka_unit_test(roll_over_against_a_model),
+        cmocka_unit_test(first_packets_lost_before_a_wrap),
+        cmocka_unit_test(a_day_of_wraps),
+        cmocka_unit_test(out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
