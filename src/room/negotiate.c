@@ -155,11 +155,12 @@ static void common_formats(const struct member *m, const struct sdp_media *s, st
     }
 }
 
-static uint16_t common_extensions(const struct sdp_media *s)
+/* Those the offerer would use in this direction; Firefox offers some for sending only. */
+static uint16_t common_extensions(const struct sdp_media *s, uint8_t way)
 {
     uint16_t bits = 0;
     for (unsigned e = 0; e < EXT_COUNT; e++)
-        if (s->ext[e]) bits |= (uint16_t)(1u << e);
+        if (s->ext[e] && (s->ext_way[e] & way)) bits |= (uint16_t)(1u << e);
     return bits;
 }
 
@@ -190,12 +191,12 @@ static enum err plan_track(struct plan *p, const struct sdp_media *s, struct int
     in->source = (uint8_t)source;
     r->accepted = true;
     r->direction = SDP_RECV;
-    r->exts = common_extensions(s);
+    r->exts = common_extensions(s, SDP_SEND);
     r->constant_audio = room_sealed(p->m->room);
     add_codec(r, c);
     add_codec(r, sdp_rtx_of(s, c->pt));
     if (s->kind == SDP_AUDIO) add_codec(r, red_of(p->m, s));
-    if (s->simulcast && s->ext[EXT_RID])
+    if (s->simulcast && (r->exts & 1u << EXT_RID))
         r->rids = s->simulcast < TRACK_LAYERS_MAX ? s->simulcast : TRACK_LAYERS_MAX;
     return OK;
 }
@@ -216,7 +217,7 @@ static enum err plan_slot(struct plan *p, const struct sdp_media *s, struct inte
     in->fate = in->slot ? SLOT_KEPT : SLOT_NEW;
     r->accepted = true;
     r->direction = SDP_SEND;
-    r->exts = common_extensions(s) & (uint16_t) ~(1u << EXT_RID | 1u << EXT_REPAIRED_RID);
+    r->exts = common_extensions(s, SDP_RECV) & (uint16_t) ~(1u << EXT_RID | 1u << EXT_REPAIRED_RID);
     return OK;
 }
 
@@ -442,8 +443,8 @@ static void commit(struct plan *p)
         struct sdp_reply *r = &p->at->reply[i];
         for (unsigned e = 0; e < EXT_COUNT && r->accepted; e++)
             if (r->exts & 1u << e) {
-                m->ext[e] = s->ext[e];
-                m->two_byte |= s->ext[e] > 14;
+                (r->direction == SDP_SEND ? m->ext_out : m->ext_in)[e] = s->ext[e];
+                m->two_byte |= r->direction == SDP_SEND && s->ext[e] > 14;
             }
         if (in->track) in->track->idle = in->fate != TRACK_NEW && in->fate != TRACK_KEPT;
         if (in->fate == TRACK_NEW) {

@@ -63,7 +63,7 @@ struct member {
     struct slot **slot; /* each alone: feeds point to them */
     uint8_t slots;
     struct slot_codecs *codecs[MEMBER_CODEC_TABLES];
-    uint8_t ext[EXT_COUNT]; /* ids towards it, 0: not negotiated */
+    uint8_t ext_in[EXT_COUNT], ext_out[EXT_COUNT]; /* ids of what it sends and gets, 0: not negotiated */
     bool two_byte;
     bool has_view;
     struct shown *view;

@@ -53,7 +53,7 @@ static uint8_t *extensions(uint8_t *p, struct slot *s, const struct head *h, con
                            const struct cache *c, usec now)
 {
     struct member *m = s->member;
-    const uint8_t *id = m->ext;
+    const uint8_t *id = m->ext_out;
     struct span carry = cache_carry(c, pkt), stamp = cache_stamp(c, pkt);
     bool with_carry = carry.n && id[EXT_DESCRIPTOR], two = m->two_byte || (with_carry && carry.n > 16);
     uint8_t *start = p, small[3];

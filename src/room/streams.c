@@ -6,7 +6,7 @@
 
 static struct span ext_of(const struct member *m, const struct peer_in *in, enum ext e)
 {
-    return m->ext[e] ? rtp_ext_value(&in->rtp, span_m(in->pkt), m->ext[e]) : SPAN_NONE;
+    return m->ext_in[e] ? rtp_ext_value(&in->rtp, span_m(in->pkt), m->ext_in[e]) : SPAN_NONE;
 }
 
 static bool speaks(const struct track *t, uint8_t pt)
@@ -22,7 +22,7 @@ static int track_of(const struct member *m, const struct peer_in *in)
     for (uint8_t i = 0; i < m->tracks; i++) {
         const struct track *t = m->track[i];
         if (mid.n && span_equal(mid, SPAN(t->mid_text, t->mid_n))) return i;
-        if (mid.n || m->ext[EXT_MID] || !speaks(t, in->rtp.pt)) continue;
+        if (mid.n || m->ext_in[EXT_MID] || !speaks(t, in->rtp.pt)) continue;
         if (found >= 0 || (t->layer[0].ssrc && in->rtp.pt != t->rtx_pt)) return -1;
         found = i;
     }

@@ -224,7 +224,7 @@ static bool transport_attribute(struct parse *p, struct span name, struct span v
     return true;
 }
 
-static bool direction_attribute(struct parse *p, struct span name)
+static bool direction_of(struct span name, uint8_t *way)
 {
     static const struct {
         const char *name;
@@ -233,10 +233,15 @@ static bool direction_attribute(struct parse *p, struct span name)
         {"sendrecv", SDP_BOTH}, {"sendonly", SDP_SEND}, {"recvonly", SDP_RECV}, {"inactive", SDP_INACTIVE}};
     for (size_t i = 0; i < COUNT_OF(rows); i++)
         if (same_word(name, rows[i].name)) {
-            *(p->m ? &p->m->direction : &p->session_direction) = rows[i].value;
+            *way = rows[i].value;
             return true;
         }
     return false;
+}
+
+static bool direction_attribute(struct parse *p, struct span name)
+{
+    return direction_of(name, p->m ? &p->m->direction : &p->session_direction);
 }
 
 static struct sdp_codec *codec_of(struct parse *p, struct span pt)
@@ -354,11 +359,16 @@ static void on_extmap(struct parse *p, struct span v)
         fail(p, ERR_RANGE, "A header extension of the offer has no possible number.");
         return;
     }
-    if (id_text.n) return; /* one direction only: none that we need */
+    uint8_t way = SDP_BOTH;
+    if (id_text.n && !direction_of(id_text, &way))
+        fail(p, ERR_FORMAT, "A header extension of the offer has no direction we know.");
     for (int e = 0; e < EXT_COUNT; e++) {
         if (p->m->ext[e] == id && !span_equal(uri, span_str(ext_uris[e])))
             fail(p, ERR_FORMAT, "The offer uses the number of a header extension twice.");
-        if (p->m->ext[e] == 0 && span_equal(uri, span_str(ext_uris[e]))) p->m->ext[e] = (uint8_t)id;
+        if (p->m->ext[e] == 0 && span_equal(uri, span_str(ext_uris[e]))) {
+            p->m->ext[e] = (uint8_t)id;
+            p->m->ext_way[e] = way;
+        }
     }
 }
 

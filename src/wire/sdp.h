@@ -97,6 +97,7 @@ struct sdp_media {
     uint8_t codecs, rids, ssrcs, simulcast;     /* how many; simulcast: of rid[], those sent, in order */
     uint16_t order;                             /* of the section */
     uint8_t ext[EXT_COUNT];                     /* id, 0: not offered */
+    uint8_t ext_way[EXT_COUNT];                 /* enum sdp_direction in which the offerer would use it */
     struct span mid, kind_text, proto, formats; /* the words of the m line; formats: its rest */
     struct sdp_transport transport;
     struct sdp_codec *codec;

@@ -196,6 +196,7 @@ static void section(struct writer *w, const struct sdp_reply *r, const struct sd
         if (!(r->exts & 1u << e)) continue;
         write_str(w, "a=extmap:");
         write_dec(w, m->ext[e]);
+        if (m->ext_way[e] != SDP_BOTH) write_str(w, m->ext_way[e] == SDP_SEND ? "/recvonly" : "/sendonly");
         write_str(w, " ");
         line(w, ext_uri((enum ext)e));
     }

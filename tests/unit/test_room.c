@@ -4,6 +4,7 @@
 #include "test.h"
 
 #include "base/write.h"
+#include "room/roster.h"
 #include "sim/room_world.h"
 
 #define EVERYTHING (CAN_PUBLISH | CAN_SUBSCRIBE | CAN_CHAT | CAN_SHARE)
@@ -112,6 +113,48 @@ static void nobody_gets_his_own(void **state)
     assert_int_equal(packets(v, true) + packets(v, false), 0);
     assert_true(packets(o, true) > 50);
     clean();
+    world_fini(&w);
+}
+
+static struct span load_offer(const char *name)
+{
+    static uint8_t bytes[SDP_BYTES_MAX];
+    char path[4096];
+    snprintf(path, sizeof path, TEST_DATA "/sdp-meeting/%s.sdp", name);
+    FILE *f = fopen(path, "rb");
+    assert_non_null(f);
+    size_t n = fread(bytes, 1, sizeof bytes, f);
+    fclose(f);
+    return SPAN(bytes, n);
+}
+
+static void browsers_meetings_are_answered(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"chromium", "firefox"};
+    assert_ok(world_init(&w, 10, CLASS_GOVERNED, NULL));
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        struct client *c = browser(names[i]);
+        struct span offer = load_offer(names[i]);
+        c->sents = 4;
+        for (uint8_t k = 0; k < 4; k++)
+            c->sent[k] = (struct sent_stream){.mid = k, .video = k == 1 || k == 2};
+        assert_true(client_offer_text(c, offer));
+        assert_int_equal(c->member->tracks, 4);
+        assert_int_equal(c->member->slots, i ? 35 : 27); /* Firefox's is the second one, with 8 more */
+        const struct track *camera = member_track(c->member, SOURCE_CAMERA);
+        assert_non_null(camera);
+        assert_int_equal(camera->layers, 3);
+        unsigned screens = 0;
+        for (uint8_t k = 0; k < c->member->slots; k++)
+            screens += c->member->slot[k]->for_screen;
+        assert_int_equal(screens, 2);
+        assert_true(c->member->ext_in[EXT_RID] && !c->member->ext_out[EXT_RID] &&
+                    c->member->ext_out[EXT_MID]);
+        assert_true(client_offer_text(c, offer)); /* the same again changes nothing */
+        assert_int_equal(c->member->tracks, 4);
+        assert_int_equal(c->member->slots, i ? 35 : 27); /* Firefox's is the second one, with 8 more */
+    }
     world_fini(&w);
 }
 
@@ -284,6 +327,7 @@ int main(void)
         cmocka_unit_test(two_browsers_see_each_other),
         cmocka_unit_test(whip_to_many_whep),
         cmocka_unit_test(nobody_gets_his_own),
+        cmocka_unit_test(browsers_meetings_are_answered),
         cmocka_unit_test(only_with_a_verdict),
         cmocka_unit_test(rights_are_those_of_the_verdict),
         cmocka_unit_test(chat_hand_and_reactions),
