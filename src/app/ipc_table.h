@@ -20,12 +20,12 @@ enum role { ROLE_PARENT, ROLE_FRONT, ROLE_ENGINE, ROLE_VAULT, ROLE_KEEPER, ROLE_
     X(IPC_STOP, ROLE_PARENT, ROLE_COUNT, 1)       /* {u8 drain} */                                           \
     X(IPC_READY, ROLE_COUNT, ROLE_PARENT, 0)                                                                 \
     X(IPC_DRAINED, ROLE_COUNT, ROLE_PARENT, 0)                                                               \
-    X(IPC_TLS, ROLE_PARENT, ROLE_FRONT, 65536)        /* certificate chain and key, PEM (reload) */          \
-    X(IPC_HEALTH, ROLE_PARENT, ROLE_FRONT, 64)        /* which roles are up */                               \
-    X(IPC_STATS, ROLE_COUNT, ROLE_FRONT, 65536)       /* a role's metrics as exposition text, each second */ \
-    X(IPC_ASK, ROLE_FRONT, ROLE_KEEPER, 131072)       /* one API call */                                     \
-    X(IPC_TOLD, ROLE_KEEPER, ROLE_FRONT, 1048576)     /* its answer */                                       \
-    X(IPC_JOIN, ROLE_FRONT, ROLE_KEEPER, 8192)        /* somebody wants into a room */                       \
+    X(IPC_TLS, ROLE_PARENT, ROLE_FRONT, 65536)    /* certificate chain and key, PEM (reload) */              \
+    X(IPC_HEALTH, ROLE_PARENT, ROLE_FRONT, 64)    /* {u8}: 1 while every role is up and nothing drains */    \
+    X(IPC_STATS, ROLE_COUNT, ROLE_FRONT, 65536)   /* a role's metrics as exposition text, each second */     \
+    X(IPC_ASK, ROLE_FRONT, ROLE_KEEPER, 131072)   /* one API call */                                         \
+    X(IPC_TOLD, ROLE_KEEPER, ROLE_FRONT, 1048576) /* its answer */                                           \
+    X(IPC_JOIN, ROLE_FRONT, ROLE_KEEPER, 8192)    /* somebody wants into a room */                           \
     X(IPC_JOIN_ANSWER, ROLE_KEEPER, ROLE_FRONT, 1024) /* refused, waiting, or admitted at engine N */        \
     X(IPC_ACT, ROLE_FRONT, ROLE_KEEPER, 1024)         /* a member's act that needs a verdict */              \
     X(IPC_ACT_ANSWER, ROLE_KEEPER, ROLE_FRONT, 1024)                                                         \
@@ -47,7 +47,8 @@ enum role { ROLE_PARENT, ROLE_FRONT, ROLE_ENGINE, ROLE_VAULT, ROLE_KEEPER, ROLE_
     X(IPC_TURN_STREAM, ROLE_FRONT, ROLE_ENGINE,                                                              \
       65536) /* TURN beside HTTPS: opaque stream bytes, both ways */                                         \
     X(IPC_TURN_BACK, ROLE_ENGINE, ROLE_FRONT, 65536)                                                         \
-    X(IPC_RELAY_SECRET, ROLE_KEEPER, ROLE_ENGINE, 64) /* the secret of relay credentials, 32 bytes */
+    X(IPC_RELAY_SECRET, ROLE_KEEPER, ROLE_ENGINE, 64) /* the secret of relay credentials, 32 bytes */        \
+    X(IPC_KNOCKS, ROLE_KEEPER, ROLE_FRONT, 65536) /* a room message for these sessions, as IPC_TO_CLIENTS */
 
 enum ipc_message {
     IPC_NONE,

@@ -215,6 +215,8 @@ int seat_run(enum role role, uint16_t index, const struct role_work *work)
     seat = (struct seat){.role = role, .index = index, .inside = &in, .loop = loop_new()};
     if (!seat.loop) return 1;
     log_as(role_name(role), role == ROLE_ENGINE ? (int)index : -1);
+    process_name(role_name(role));
+    (void)process_resident(); /* opens what it reads from, while that can be */
     struct ipc_conf conf = {seat.loop, (uint8_t)role, ROLE_PARENT, ipc_allow, parent_got, parent_lost, &in};
     if (process_take_link(ROLE_FD) || ipc_new(&conf, ROLE_FD, &in.parent)) return 1;
     loop_run(seat.loop, turn, &in);

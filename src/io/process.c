@@ -105,6 +105,11 @@ enum err process_take_link(int fd)
     return OK;
 }
 
+void process_name(const char *name)
+{
+    prctl(PR_SET_NAME, name);
+}
+
 void process_close(int fd)
 {
     close(fd);

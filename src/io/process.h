@@ -25,6 +25,8 @@ enum process_signal process_signal_next(int fd);
 /* Gives SIGCHLD and the others back their ways in a child; sets non-blocking and close-on-exec on the link.
  * ERR_IO. */
 enum err process_take_link(int fd) MUST_CHECK;
+/* How ps and top show this process; at most 15 characters. */
+void process_name(const char *name);
 void process_close(int fd);
 /* Standard error and output: whole, or not at all; a full pipe loses the line. */
 void process_write_error(struct span s);

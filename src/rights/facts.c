@@ -40,13 +40,13 @@ const char *can_name(uint32_t bit)
     return NULL;
 }
 
-enum room_class class_by_name(struct span name)
+enum room_class room_class_by_name(struct span name)
 {
     unsigned i = find(classes, COUNT_OF(classes), name);
     return i < COUNT_OF(classes) ? (enum room_class)i : CLASS_NONE;
 }
 
-const char *class_name(enum room_class c)
+const char *room_class_name(enum room_class c)
 {
     return c < COUNT_OF(classes) ? classes[c] : classes[0];
 }

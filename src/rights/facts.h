@@ -82,7 +82,7 @@ uint32_t can_by_name(struct span name);
 /* The name of one bit, NULL for none. */
 const char *can_name(uint32_t bit);
 /* "sealed", …; CLASS_NONE for anything else. */
-enum room_class class_by_name(struct span name);
-const char *class_name(enum room_class c);
+enum room_class room_class_by_name(struct span name);
+const char *room_class_name(enum room_class c);
 
 #endif

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/keeper.h"
+
+#include "app/keeper_inner.h"
+#include "app/log.h"
+#include "base/mem.h"
+#include "base/read.h"
+#include "base/secret.h"
+
+enum err keeper_new(const struct keeper_conf *conf, struct keeper **keeper)
+{
+    struct keeper *k = mem_new(1, sizeof *k);
+    if (!k) return ERR_NOMEM;
+    k->conf = *conf;
+    k->next_pending = 1;
+    enum err e = map_init(&k->by_session, 8, KEEPER_MEMBERS_MAX, &conf->rng);
+    if (!e) e = map_init(&k->by_room, 64, KEEPER_ROOMS_MAX, &conf->rng);
+    if (!e) e = rng_fill(&conf->rng, (uint8_t *)k->rate_seed, sizeof k->rate_seed);
+    if (!e) e = store_open(&k->store, conf->config->data);
+    if (!e) e = store_forget_old(&k->store, conf->wall());
+    if (e) {
+        keeper_free(k);
+        return e;
+    }
+    *keeper = k;
+    return OK;
+}
+
+void keeper_free(struct keeper *k)
+{
+    if (!k) return;
+    store_close(&k->store);
+    map_fini(&k->by_session);
+    map_fini(&k->by_room);
+    mem_free(k->person);
+    mem_free(k->place);
+    secret_drop(&k->relay);
+    mem_free(k);
+}
+
+bool keeper_has_keys(const struct keeper *k)
+{
+    return k->vault;
+}
+
+static void relay_to(struct keeper *k, uint16_t engine)
+{
+    if (k->relay.n && k->engine_up[engine])
+        (void)k->conf.send(k->conf.ctx, ROLE_ENGINE, engine, IPC_RELAY_SECRET, 0, secret_span(&k->relay));
+}
+
+static void vault_keys(struct keeper *k, struct span body)
+{
+    struct reader r = reader_of(body);
+    struct span token = read_vec8(&r), audit = read_vec8(&r), relay = read_vec8(&r);
+    if (read_end(&r) || token.n != 32 || audit.n != 32 || relay.n != 32) return;
+    k->keys.count = 1;
+    memcpy(k->keys.key[0], token.p, 32);
+    if (token_kid(k->conf.crypto, token, k->keys.kid[0])) return;
+    k->relay.n = 32;
+    memcpy(k->relay.b, relay.p, 32);
+    k->vault = true;
+    for (uint16_t i = 0; i < SEAT_ENGINES_MAX; i++)
+        relay_to(k, i);
+}
+
+static void member_message(struct keeper *k, uint16_t engine, uint64_t session, struct span body)
+{
+    struct ipc_member m;
+    struct person *p = people_of(k, session);
+    if (get_ipc_member(body, &m) || m.in || !p) return;
+    /* an engine speaks for its own sessions only */
+    if (p->state == PERSON_IN && p->engine == engine) people_drop(k, p);
+}
+
+static void left_message(struct keeper *k, uint64_t session)
+{
+    struct person *p = people_of(k, session);
+    if (!p) return;
+    uint32_t room = p->room;
+    bool waited = p->state == PERSON_WAITING;
+    people_drop(k, p);
+    if (waited && k->place[room].used) people_knocks(k, &k->place[room]);
+}
+
+void keeper_message(struct keeper *k, enum role from, uint16_t index, uint16_t message, uint64_t session,
+                    struct span body)
+{
+    struct ipc_ask ask;
+    switch (message) {
+    case IPC_JOIN:
+        join_message(k, session, body);
+        break;
+    case IPC_ACT:
+        act_message(k, session, body);
+        break;
+    case IPC_LEFT:
+        left_message(k, session);
+        break;
+    case IPC_MEMBER:
+        member_message(k, index, session, body);
+        break;
+    case IPC_VAULT_KEYS:
+        vault_keys(k, body);
+        break;
+    case IPC_SIGNED:
+        token_signed(k, session, body);
+        break;
+    case IPC_ASK:
+        if (get_ipc_ask(body, &ask)) break;
+        if (from == ROLE_FRONT) ask.trusted = false; /* only control.sock speaks for the operator */
+        k->counts.asks++;
+        api_message(k, (struct origin){session, false}, &ask);
+        break;
+    default:
+        break;
+    }
+    store_rollback(&k->store); /* nothing stays open between messages */
+}
+
+void keeper_ask(struct keeper *k, uint64_t origin, const struct ipc_ask *ask)
+{
+    k->counts.asks++;
+    api_message(k, (struct origin){origin, true}, ask);
+    store_rollback(&k->store);
+}
+
+void keeper_met(struct keeper *k, enum role who, uint16_t index)
+{
+    if (who != ROLE_ENGINE || index >= SEAT_ENGINES_MAX) return;
+    k->engine_up[index] = true;
+    relay_to(k, index);
+}
+
+/* Everybody that this neighbour held is gone with it. */
+void keeper_lost(struct keeper *k, enum role who, uint16_t index)
+{
+    if (who == ROLE_VAULT) k->vault = false;
+    if (who == ROLE_ENGINE && index < SEAT_ENGINES_MAX) {
+        k->engine_up[index] = false;
+        log_event(LOG_WARN, "engine.lost", "index=%u members=%u", index, k->engine_load[index]);
+    }
+    if (who != ROLE_ENGINE && who != ROLE_FRONT) return;
+    for (uint32_t i = 1; i <= k->persons; i++) {
+        struct person *p = &k->person[i];
+        bool its = who == ROLE_FRONT ? p->state != PERSON_FREE : p->state == PERSON_IN && p->engine == index;
+        if (its) people_drop(k, p);
+    }
+}
+
+usec keeper_turn(struct keeper *k, usec now)
+{
+    k->now = now;
+    if (now < k->next_scan) return k->next_scan;
+    int64_t wall = k->conf.wall().ms;
+    for (uint32_t i = 1; i <= k->persons; i++)
+        if (k->person[i].state != PERSON_FREE && k->person[i].expires_ms <= wall)
+            people_expel(k, &k->person[i], "expired", "The time of this access token is over.", 0);
+    k->next_scan = now + USEC_S;
+    return k->next_scan;
+}
+
+void keeper_drain(struct keeper *k)
+{
+    k->draining = true;
+    for (uint32_t i = 1; i <= k->persons; i++)
+        if (k->person[i].state != PERSON_FREE)
+            people_expel(k, &k->person[i], "draining", "The server restarts. Join again in a moment.", 0);
+}
+
+bool keeper_empty(const struct keeper *k)
+{
+    return k->inside == 0 && k->waiting == 0;
+}
+
+static void gauge(struct writer *w, const char *name, const char *type, const char *help, uint64_t v)
+{
+    write_str(w, "# HELP incamera_");
+    write_str(w, name);
+    write_str(w, " ");
+    write_str(w, help);
+    write_str(w, "\n# TYPE incamera_");
+    write_str(w, name);
+    write_str(w, " ");
+    write_str(w, type);
+    write_str(w, "\nincamera_");
+    write_str(w, name);
+    write_str(w, " ");
+    write_dec(w, v);
+    write_str(w, "\n");
+}
+
+void keeper_stats(const struct keeper *k, struct writer *w)
+{
+    gauge(w, "keeper_members", "gauge", "Members in rooms.", k->inside);
+    gauge(w, "keeper_members_waiting", "gauge", "People in lobbies.", k->waiting);
+    gauge(w, "keeper_joins_total", "counter", "Sessions let into a room.", k->counts.joins);
+    gauge(w, "keeper_acts_refused_total", "counter", "Acts that policy refused.", k->counts.refused);
+    gauge(w, "keeper_acts_total", "counter", "Acts of members that need a verdict.", k->counts.acts);
+    gauge(w, "keeper_api_requests_total", "counter", "API requests.", k->counts.asks);
+    gauge(w, "keeper_members_kicked_total", "counter", "Members removed by a moderator.", k->counts.kicked);
+    gauge(w, "keeper_audit_failed_total", "counter", "Audit rows that could not be stored; the acts were refused.",
+          k->counts.audit_failed);
+}

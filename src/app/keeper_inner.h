@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The keeper's parts among themselves: its store (keeper_store), who is where (keeper_people), entering and
+ * acting (keeper_join), the API (keeper_api, keeper_rooms, keeper_tokens). */
+#ifndef APP_KEEPER_INNER_H
+#define APP_KEEPER_INNER_H
+
+#include "app/api_table.h"
+#include "app/keeper.h"
+#include "app/seat.h"
+#include "base/map.h"
+#include "base/secret.h"
+#include "guest/sqlite.h"
+#include "rights/policy.h"
+#include "rights/token.h"
+#include "wire/json.h"
+#include "wire/room_messages.h"
+
+#define ANSWER_MAX     (512u * 1024)
+#define ROOM_LIST_MAX  1000 /* rows of one answer */
+#define AUDIT_ROWS_MAX 1000
+#define GUEST_TTL_S    3600
+#define GUEST_STAY_MS  (12 * 3600 * 1000) /* a guest's token opens for an hour; who is in may stay so long */
+#define RELAY_TTL_S    3600
+#define RATE_SLOTS     4096
+
+struct room_row_db { /* a room as the store has it */
+    char name[65];
+    uint8_t of_class, rule;
+    bool locked;
+    uint32_t open, members_max, next_member;
+    int64_t created_ms, not_after_ms; /* 0: no end */
+    uint8_t policy[KEEPER_POLICY_MAX];
+    uint32_t policy_n;
+};
+
+struct audit_row {
+    const char *who, *verb, *room, *object, *from;
+    bool allowed;
+    uint16_t rule;
+};
+
+enum query {
+    Q_BEGIN,
+    Q_COMMIT,
+    Q_ROLLBACK,
+    Q_ROOM_GET,
+    Q_ROOM_ADD,
+    Q_ROOM_DROP,
+    Q_ROOM_LIST,
+    Q_ROOM_LOCK,
+    Q_ROOM_NEXT,
+    Q_BARRED_GET,
+    Q_BARRED_ADD,
+    Q_BARRED_DROP,
+    Q_BARRED_LIST,
+    Q_BARRED_CLEAR,
+    Q_SUBJECT_ADD,
+    Q_SUBJECT_CLEAR,
+    Q_SUBJECT_OLD,
+    Q_AUDIT_ADD,
+    Q_AUDIT_LIST,
+    Q_COUNT
+};
+struct store {
+    struct db *db;
+    struct db_query *q[Q_COUNT];
+    bool open_transaction;
+};
+
+enum person_state { PERSON_FREE, PERSON_WAITING, PERSON_IN };
+struct person { /* a session in a room, or in its lobby */
+    uint8_t state, entry;
+    bool moderator, guest;
+    uint16_t engine;
+    uint32_t room;       /* index of struct place */
+    uint32_t number;     /* member, or knock while waiting */
+    uint32_t next, prev; /* in the place's list; 0 ends it */
+    uint32_t can;
+    uint64_t session;
+    int64_t since_ms, expires_ms;
+    struct verdict verdict; /* kept while waiting */
+    char name[129], subject[65];
+};
+struct place { /* a room with somebody in it */
+    char name[65];
+    bool used, running; /* an engine has it */
+    uint16_t engine;
+    uint32_t first, members, waiting, next_knock, next_free;
+};
+struct origin { /* whom an answer goes to: front's question of this number, or keeper_ask */
+    uint64_t id;
+    bool control;
+};
+struct pending { /* an answer that waits for the vault's signature */
+    bool used;
+    uint64_t id;
+    struct origin origin;
+    uint16_t status;
+    uint32_t before_n, unsigned_n, after_n;
+    char location[160];
+    uint8_t before[1024], text[TOKEN_BYTES_MAX],
+        after[512]; /* JSON before the token, what is signed, JSON after */
+};
+struct rate_slot {
+    uint64_t key;
+    usec at;
+    uint32_t tokens; /* thousandths */
+};
+
+struct keeper {
+    struct keeper_conf conf;
+    struct store store;
+    struct token_keys keys;
+    struct secret relay;
+    bool vault, draining;
+    bool engine_up[SEAT_ENGINES_MAX];
+    uint32_t engine_load[SEAT_ENGINES_MAX];
+    struct map by_session, by_room;
+    struct person *person; /* [0] is never used */
+    uint32_t persons, person_size, person_free;
+    struct place *place;
+    uint32_t places, place_size, place_free;
+    uint32_t inside, waiting;
+    struct pending pending[KEEPER_PENDING_MAX];
+    uint64_t next_pending;
+    struct rate_slot rate[RATE_SLOTS];
+    uint64_t rate_seed[2];
+    struct room_row_db room; /* of the request in hand */
+    usec now, next_scan;
+    struct {
+        uint64_t joins, refused, acts, asks, audit_failed, kicked;
+    } counts;
+    uint8_t answer[ANSWER_MAX];
+};
+
+/* --- keeper_store --- */
+enum err store_open(struct store *s, const char *data) MUST_CHECK;
+void store_close(struct store *s);
+enum err store_begin(struct store *s) MUST_CHECK;
+enum err store_commit(struct store *s) MUST_CHECK;
+void store_rollback(struct store *s);
+/* ERR_UNKNOWN when there is no such room. */
+enum err store_room(struct store *s, struct span name, struct room_row_db *room) MUST_CHECK;
+enum err store_audit(struct store *s, struct wall now, const struct audit_row *a) MUST_CHECK;
+bool store_barred(struct store *s, struct span room, struct span subject, enum err *e);
+enum err store_room_add(struct store *s, const struct room_row_db *r) MUST_CHECK;
+enum err store_room_drop(struct store *s, struct span room) MUST_CHECK;
+enum err store_bar(struct store *s, struct span room, struct span subject, struct span name,
+                   struct wall now) MUST_CHECK;
+enum err store_subject(struct store *s, const struct token *t) MUST_CHECK;
+enum err store_lock(struct store *s, struct span room, bool locked) MUST_CHECK;
+enum err store_forget_old(struct store *s, struct wall now) MUST_CHECK;
+/* A change with a room and perhaps a subject as its values. */
+enum err store_change(struct store *s, enum query q, struct span a, struct span b) MUST_CHECK;
+
+/* --- keeper_people --- */
+struct person *people_of(struct keeper *k, uint64_t session);
+struct place *place_of(struct keeper *k, struct span room, bool make);
+enum err people_add(struct keeper *k, uint64_t session, struct place *at, struct person **p) MUST_CHECK;
+void people_drop(struct keeper *k, struct person *p);
+struct person *people_member(struct keeper *k, struct place *at, uint32_t number, enum person_state state);
+/* Walks a place: first with at = 0, then with what was returned. */
+struct person *people_next(struct keeper *k, const struct place *at, const struct person *p);
+/* An engine for a place: the one it has, or the least loaded. ERR_UNKNOWN when none is up. */
+enum err place_engine(struct keeper *k, struct place *at) MUST_CHECK;
+void people_expel(struct keeper *k, struct person *p, const char *reason, const char *title, uint32_t by);
+void people_knocks(struct keeper *k, struct place *at);
+
+/* --- keeper_join: asking, entering, acting --- */
+struct asking {
+    struct facts facts;
+    struct token token; /* when facts.who.token */
+    char room[65], who[80], from[64];
+    const struct rule_text *rule;
+    struct verdict verdict;
+};
+/* Gathers the facts about who asks and about the room; the room itself, when it is there, is k->room. */
+void ask_begin(struct keeper *k, struct asking *a, enum verb verb, struct span token, struct span room,
+               struct span from);
+/* Decides and writes the audit row. True: allowed, the transaction is open and the caller changes what it
+ * came to change and ends it. False: refused and written. */
+bool ask_decide(struct keeper *k, struct asking *a, const char *object);
+/* Writes the row of a request that is refused for its form or for what it meets. */
+void ask_refuse(struct keeper *k, struct asking *a, const char *object);
+void join_message(struct keeper *k, uint64_t session, struct span body);
+void act_message(struct keeper *k, uint64_t session, struct span body);
+bool ask_rate(struct keeper *k, struct span from, uint32_t per_minute, uint32_t burst);
+void room_end(struct keeper *k, struct span room, const char *reason, const char *title, uint32_t by);
+/* 22 characters nobody can guess. */
+enum err random_handle(struct keeper *k, char text[23]) MUST_CHECK;
+/* A new governed room with the defaults of this server, not yet stored. */
+void room_defaults(const struct keeper *k, struct span name, struct room_row_db *r);
+
+/* --- keeper_api --- */
+struct question { /* one API call */
+    struct keeper *k;
+    struct origin origin;
+    const struct ipc_ask *ask;
+    struct asking a;
+};
+void api_message(struct keeper *k, struct origin origin, const struct ipc_ask *ask);
+void api_answer(struct keeper *k, struct origin origin, uint16_t status, const char *type,
+                const char *location, struct span body);
+void api_problem(struct question *q, uint16_t status, const char *code, const char *title, const char *field);
+void api_refused(struct question *q);
+/* The transaction could not be ended. */
+void api_unavailable(struct question *q);
+void api_room_create(struct question *q);
+void api_token_make(struct question *q);
+void api_guest(struct question *q);
+void api_relay(struct question *q);
+/* Sends what is to be signed to the vault; the answer follows as before + token + after. Call it after the
+ * commit. */
+void token_issue(struct question *q, const struct token *t, struct span before, struct span after,
+                 const char *location);
+void token_signed(struct keeper *k, uint64_t id, struct span signature);
+
+#endif

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/keeper_inner.h"
+
+#include "base/mem.h"
+
+#include <stdio.h>
+
+static const char schema[] =
+    "CREATE TABLE IF NOT EXISTS rooms(name TEXT PRIMARY KEY NOT NULL, class INTEGER NOT NULL, rule INTEGER "
+    "NOT NULL,"
+    " open INTEGER NOT NULL, members_max INTEGER NOT NULL, next_member INTEGER NOT NULL, locked INTEGER NOT "
+    "NULL,"
+    " created_ms INTEGER NOT NULL, not_after_ms INTEGER NOT NULL, policy BLOB NOT NULL) STRICT;"
+    "CREATE TABLE IF NOT EXISTS barred(room TEXT NOT NULL, subject TEXT NOT NULL, name TEXT NOT NULL,"
+    " at_ms INTEGER NOT NULL, PRIMARY KEY(room, subject)) STRICT;"
+    "CREATE TABLE IF NOT EXISTS subjects(room TEXT NOT NULL, subject TEXT NOT NULL, id TEXT NOT NULL, kind "
+    "INTEGER NOT"
+    " NULL, can INTEGER NOT NULL, issued_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL, PRIMARY KEY(room, "
+    "subject,"
+    " id)) STRICT;"
+    "CREATE TABLE IF NOT EXISTS audit(seq INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, who "
+    "TEXT NOT NULL,"
+    " verb TEXT NOT NULL, room TEXT NOT NULL, object TEXT NOT NULL, source TEXT NOT NULL, allowed INTEGER "
+    "NOT NULL,"
+    " rule INTEGER NOT NULL) STRICT;"
+    "PRAGMA user_version=1;";
+
+static const char *const queries[Q_COUNT] = {
+    [Q_BEGIN] = "BEGIN IMMEDIATE",
+    [Q_COMMIT] = "COMMIT",
+    [Q_ROLLBACK] = "ROLLBACK",
+    [Q_ROOM_GET] = "SELECT class, rule, open, members_max, next_member, locked, created_ms, not_after_ms, "
+                   "policy FROM rooms"
+                   " WHERE name=?1",
+    [Q_ROOM_ADD] = "INSERT INTO rooms(name, class, rule, open, members_max, next_member, locked, created_ms, "
+                   "not_after_ms,"
+                   " policy) VALUES(?1, ?2, ?3, ?4, ?5, 1, 0, ?6, ?7, ?8)",
+    [Q_ROOM_DROP] = "DELETE FROM rooms WHERE name=?1",
+    [Q_ROOM_LIST] =
+        "SELECT name, class, rule, locked, created_ms FROM rooms WHERE name>?1 ORDER BY name LIMIT ?2",
+    [Q_ROOM_LOCK] = "UPDATE rooms SET locked=?2 WHERE name=?1",
+    [Q_ROOM_NEXT] = "UPDATE rooms SET next_member=next_member+1 WHERE name=?1",
+    [Q_BARRED_GET] = "SELECT 1 FROM barred WHERE room=?1 AND subject=?2",
+    [Q_BARRED_ADD] =
+        "INSERT INTO barred(room, subject, name, at_ms) VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+    [Q_BARRED_DROP] = "DELETE FROM barred WHERE room=?1 AND subject=?2",
+    [Q_BARRED_LIST] = "SELECT subject, name, at_ms FROM barred WHERE room=?1 ORDER BY at_ms LIMIT 1000",
+    [Q_BARRED_CLEAR] = "DELETE FROM barred WHERE room=?1",
+    [Q_SUBJECT_ADD] =
+        "INSERT INTO subjects(room, subject, id, kind, can, issued_ms, expires_ms) VALUES(?1, ?2, ?3, ?4, ?5,"
+        " ?6, ?7)",
+    [Q_SUBJECT_CLEAR] = "DELETE FROM subjects WHERE room=?1",
+    [Q_SUBJECT_OLD] = "DELETE FROM subjects WHERE expires_ms<?1",
+    [Q_AUDIT_ADD] = "INSERT INTO audit(at_ms, who, verb, room, object, source, allowed, rule) VALUES(?1, ?2, "
+                    "?3, ?4, ?5, ?6,"
+                    " ?7, ?8)",
+    [Q_AUDIT_LIST] = "SELECT seq, at_ms, who, verb, room, object, source, allowed, rule FROM audit WHERE "
+                     "seq>?1 ORDER BY seq"
+                     " LIMIT ?2",
+};
+
+enum err store_open(struct store *s, const char *data)
+{
+    char path[CONFIG_PATH + 16];
+    snprintf(path, sizeof path, "%s/keeper.db", data);
+    enum err e = db_open(path, &s->db);
+    if (!e) e = db_check(s->db);
+    if (!e) e = db_run(s->db, schema);
+    for (unsigned i = 0; i < Q_COUNT && !e; i++)
+        e = db_prepare(s->db, queries[i], &s->q[i]);
+    if (e) store_close(s);
+    return e;
+}
+
+void store_close(struct store *s)
+{
+    for (unsigned i = 0; i < Q_COUNT; i++)
+        db_forget(s->q[i]);
+    db_close(s->db);
+    *s = (struct store){0};
+}
+
+enum err store_begin(struct store *s)
+{
+    if (s->open_transaction) return ERR_STATE;
+    enum err e = db_change(s->q[Q_BEGIN]);
+    s->open_transaction = e == OK;
+    return e;
+}
+
+enum err store_commit(struct store *s)
+{
+    if (!s->open_transaction) return ERR_STATE;
+    enum err e = db_change(s->q[Q_COMMIT]);
+    if (e) store_rollback(s);
+    s->open_transaction = false;
+    return e;
+}
+
+void store_rollback(struct store *s)
+{
+    if (s->open_transaction) (void)!db_change(s->q[Q_ROLLBACK]);
+    s->open_transaction = false;
+}
+
+enum err store_room(struct store *s, struct span name, struct room_row_db *room)
+{
+    struct db_query *q = s->q[Q_ROOM_GET];
+    bool row = false;
+    if (name.n == 0 || name.n >= sizeof room->name) return ERR_UNKNOWN;
+    db_text(q, 1, name);
+    enum err e = db_step(q, &row);
+    if (!e && !row) e = ERR_UNKNOWN;
+    struct span policy = e ? SPAN_NONE : db_get_blob(q, 8);
+    if (!e && policy.n > sizeof room->policy) e = ERR_FORMAT;
+    if (!e) {
+        memset(room->name, 0, sizeof room->name);
+        memcpy(room->name, name.p, name.n);
+        room->of_class = (uint8_t)db_get_int(q, 0);
+        room->rule = (uint8_t)db_get_int(q, 1);
+        room->open = (uint32_t)db_get_int(q, 2);
+        room->members_max = (uint32_t)db_get_int(q, 3);
+        room->next_member = (uint32_t)db_get_int(q, 4);
+        room->locked = db_get_int(q, 5) != 0;
+        room->created_ms = db_get_int(q, 6);
+        room->not_after_ms = db_get_int(q, 7);
+        room->policy_n = (uint32_t)policy.n;
+        if (policy.n) memcpy(room->policy, policy.p, policy.n);
+    }
+    db_done(q);
+    return e;
+}
+
+enum err store_room_add(struct store *s, const struct room_row_db *r)
+{
+    struct db_query *q = s->q[Q_ROOM_ADD];
+    db_text(q, 1, span_str(r->name));
+    db_int(q, 2, r->of_class);
+    db_int(q, 3, r->rule);
+    db_int(q, 4, r->open);
+    db_int(q, 5, r->members_max);
+    db_int(q, 6, r->created_ms);
+    db_int(q, 7, r->not_after_ms);
+    db_blob(q, 8, SPAN(r->policy, r->policy_n));
+    return db_change(q);
+}
+
+enum err store_audit(struct store *s, struct wall now, const struct audit_row *a)
+{
+    struct db_query *q = s->q[Q_AUDIT_ADD];
+    db_int(q, 1, now.ms);
+    db_text(q, 2, span_str(a->who));
+    db_text(q, 3, span_str(a->verb));
+    db_text(q, 4, span_str(a->room));
+    db_text(q, 5, span_str(a->object));
+    db_text(q, 6, span_str(a->from));
+    db_int(q, 7, a->allowed);
+    db_int(q, 8, a->rule);
+    return db_change(q);
+}
+
+bool store_barred(struct store *s, struct span room, struct span subject, enum err *e)
+{
+    struct db_query *q = s->q[Q_BARRED_GET];
+    bool row = true;
+    db_text(q, 1, room);
+    db_text(q, 2, subject);
+    *e = db_step(q, &row);
+    db_done(q);
+    return row;
+}
+
+enum err store_bar(struct store *s, struct span room, struct span subject, struct span name, struct wall now)
+{
+    struct db_query *q = s->q[Q_BARRED_ADD];
+    db_text(q, 1, room);
+    db_text(q, 2, subject);
+    db_text(q, 3, name);
+    db_int(q, 4, now.ms);
+    return db_change(q);
+}
+
+enum err store_subject(struct store *s, const struct token *t)
+{
+    struct db_query *q = s->q[Q_SUBJECT_ADD];
+    db_text(q, 1, span_str(t->room));
+    db_text(q, 2, span_str(t->subject));
+    db_text(q, 3, span_str(t->id));
+    db_int(q, 4, t->kind);
+    db_int(q, 5, t->can);
+    db_int(q, 6, t->issued * 1000);
+    db_int(q, 7, t->expires * 1000);
+    return db_change(q);
+}
+
+enum err store_lock(struct store *s, struct span room, bool locked)
+{
+    struct db_query *q = s->q[Q_ROOM_LOCK];
+    db_text(q, 1, room);
+    db_int(q, 2, locked);
+    return db_change(q);
+}
+
+enum err store_change(struct store *s, enum query query, struct span a, struct span b)
+{
+    struct db_query *q = s->q[query];
+    db_text(q, 1, a);
+    if (b.p) db_text(q, 2, b);
+    return db_change(q);
+}
+
+enum err store_forget_old(struct store *s, struct wall now)
+{
+    struct db_query *q = s->q[Q_SUBJECT_OLD];
+    db_int(q, 1, now.ms);
+    return db_change(q);
+}
+
+/* A room is gone: so is all that hung on it. */
+enum err store_room_drop(struct store *s, struct span room)
+{
+    enum err e = store_change(s, Q_ROOM_DROP, room, SPAN_NONE);
+    if (!e) e = store_change(s, Q_BARRED_CLEAR, room, SPAN_NONE);
+    if (!e) e = store_change(s, Q_SUBJECT_CLEAR, room, SPAN_NONE);
+    return e;
+}

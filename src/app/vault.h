@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The vault: the only holder of the token and audit signing keys. It reads DIR/vault at its start (and makes
+ * the keys there, mode 0600, the first time), then has no file system any more. It signs for the keeper, with
+ * a key for each purpose, over bytes that begin with that purpose's label; nobody else may ask. Speaks
+ * through one function, so that a command can run it inside its own process. */
+#ifndef APP_VAULT_H
+#define APP_VAULT_H
+
+#include "app/ipc_table.h"
+#include "base/err.h"
+#include "base/span.h"
+#include "core/crypto.h"
+
+enum sign_purpose { SIGN_TOKEN = 1, SIGN_AUDIT_HEAD, SIGN_POLICY };
+
+struct vault;
+struct vault_conf {
+    const struct crypto *crypto;
+    const char *data; /* DIR; borrowed for vault_new only */
+    /* to the keeper; false when it can't be taken */
+    bool (*send)(void *ctx, uint16_t message, uint64_t session, struct span body);
+    void *ctx;
+};
+
+/* Reads or makes the keys. ERR_DENIED when a key file is open to others, ERR_FORMAT when one is damaged,
+ * ERR_IO … */
+enum err vault_new(const struct vault_conf *conf, struct vault **vault) MUST_CHECK;
+void vault_free(struct vault *v);
+/* A keeper is there: tells it the public keys and the relay's secret. */
+void vault_met_keeper(struct vault *v);
+/* IPC_SIGN: {u8 purpose; bytes}, answered by IPC_SIGNED {signature} of the same session, empty when refused.
+ */
+void vault_message(struct vault *v, uint16_t message, uint64_t session, struct span body);
+
+#endif
