@@ -23,8 +23,31 @@ const ED25519_ORDER = 2n ** 252n + 27742317777372353535851937790883648493n;
 const AES_128_GCM = 0;
 const AES_256_GCM = 1;
 
+// A P-256 signature that is to be checked later, all of a kind at once (SealCore.later).
+export interface Noted {
+  key: Uint8Array<ArrayBuffer>;
+  message: Uint8Array<ArrayBuffer>;
+  signature: Uint8Array<ArrayBuffer>;
+}
+
 export interface CoreMemory {
   memory: WebAssembly.Memory;
+  // While set, signatures under uncompressed P-256 keys are noted here and pass for now.
+  noted?: Noted[] | undefined;
+}
+
+// What was noted, checked by WebCrypto: fifteen times as fast as noble, but not synchronous.
+export async function checkNoted(noted: Noted[]): Promise<boolean> {
+  const curve = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+  const one = async ({ key, message, signature }: Noted): Promise<boolean> => {
+    try {
+      const imported = await crypto.subtle.importKey("raw", key, curve, false, ["verify"]);
+      return await crypto.subtle.verify(curve, imported, signature, message);
+    } catch {
+      return false; // a point off the curve
+    }
+  };
+  return (await Promise.all(noted.map(one))).every((good) => good);
 }
 
 type Numbers = (...numbers: number[]) => number;
@@ -149,6 +172,10 @@ export function nobleCrypto(core: CoreMemory): Record<string, Numbers> {
     }),
     verify: guarded(ERR_AUTH, (s, parts) => {
       const [key, message, signature] = spans(parts as number, 3) as [Uint8Array, Uint8Array, Uint8Array];
+      if (core.noted && s !== ED25519 && key.length === 65 && key[0] === 4) {
+        core.noted.push({ key: key.slice(), message: message.slice(), signature: signature.slice() });
+        return 0;
+      }
       const good =
         s === ED25519
           ? verifyEd25519(key, message, signature)

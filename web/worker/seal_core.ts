@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sealing core in TypeScript's clothes: loads seal.wasm and gives its flat face (src/seal/face.h) types. Bytes are
 // copied in and out; areas that held secrets are wiped after the call. One instance a worker.
-import { nobleCrypto, type CoreMemory } from "./crypto_noble.ts";
+import { checkNoted, nobleCrypto, type CoreMemory } from "./crypto_noble.ts";
 
 // enum err of src/base/err.h, in its order
 export const ERRORS = [
@@ -103,13 +103,16 @@ export class SealCore {
   private readonly inAt: number;
   private readonly outAt: number;
 
-  private constructor(readonly wasm: Exports) {
+  private constructor(
+    readonly wasm: Exports,
+    private readonly memory: CoreMemory,
+  ) {
     this.inAt = wasm.face_in();
     this.outAt = wasm.face_out();
   }
 
   static async load(source: BufferSource | WebAssembly.Module): Promise<SealCore> {
-    const core: { memory: WebAssembly.Memory } = { memory: undefined as unknown as WebAssembly.Memory };
+    const core: CoreMemory = { memory: undefined as unknown as WebAssembly.Memory };
     const module = source instanceof WebAssembly.Module ? source : await WebAssembly.compile(source);
     const instance = await WebAssembly.instantiate(module, { crypto: nobleCrypto(core) });
     const wasm = instance.exports as unknown as Exports;
@@ -117,7 +120,23 @@ export class SealCore {
     wasm._initialize();
     wasm.seal_start();
     if (wasm.face_version() !== VERSION) throw new Error("seal.wasm is of another version");
-    return new SealCore(wasm);
+    return new SealCore(wasm, core);
+  }
+
+  // Runs something that makes a value without using it yet (joining a group), noting P-256 signatures instead of
+  // checking them one by one; then WebCrypto checks them all. When one is bad the value is given to `discard` and the
+  // failure is "auth". Nothing may read the value before: `run` is synchronous and only this function holds it.
+  async later<T>(run: () => T, discard: (value: T) => void): Promise<T> {
+    const noted = (this.memory.noted = []);
+    let value: T;
+    try {
+      value = run();
+    } finally {
+      this.memory.noted = undefined;
+    }
+    if (await checkNoted(noted)) return value;
+    discard(value);
+    throw new SealFailure("auth");
   }
 
   // Writes the inputs one after another; returns how many bytes they are.
