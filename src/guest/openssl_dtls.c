@@ -497,7 +497,10 @@ static void dtls_tick(struct dtls *d, usec now, const struct path *to, struct ou
         d->state = DTLS_FAILED;
         return;
     }
-    if (enter(d, to, dest, out)) return; /* without memory now: the timer comes again */
+    if (enter(d, to, dest, out)) { /* without memory now: later */
+        d->timer = now + FIRST_TIMER_US;
+        return;
+    }
     if (d->state == DTLS_NEW && d->role == DTLS_CLIENT)
         handshake(d, now);
     else if (d->state == DTLS_HANDSHAKE && now >= d->timer && DTLSv1_handle_timeout(d->ssl) < 0)
