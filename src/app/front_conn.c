@@ -172,6 +172,10 @@ void conn_again(struct conn *c)
 {
     struct front *f = c->front;
     if (c->queued || c->state == CONN_DEAD) return;
+    if (f->again_n == AGAIN_MAX) { /* more came and went in one turn than there is room for */
+        conn_close(c);
+        return;
+    }
     c->queued = true;
     f->again[f->again_n++] = (struct conn_name){c->index, c->generation};
 }

@@ -109,7 +109,7 @@ void http_problem(struct conn *c, uint16_t status, const char *code, struct span
 {
     uint8_t bytes[2048];
     struct writer w = writer_of(MSPAN(bytes, sizeof bytes));
-    write_str(&w, "{\"type\":\"urn:incamera:error:");
+    write_str(&w, "{\"type\":\"urn:incamera:");
     write_str(&w, code);
     write_str(&w, "\",\"title\":");
     json_write_text(&w, span_part(title, 0, 512));

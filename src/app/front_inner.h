@@ -22,6 +22,7 @@
 
 #define CONNS_MAX         4096 /* at the cap the oldest stranger goes */
 #define CONNS_ADDRESS_MAX 2048 /* of one address (IPv6: /64); above, its own oldest stranger goes */
+#define AGAIN_MAX         (4 * CONNS_MAX)
 #define ACCEPT_BATCH      64
 #define READ_BYTES        16384 /* of one connection in one turn */
 #define IN_MAX            65536 /* plain bytes kept; reading stops at READ_BYTES */
@@ -149,6 +150,7 @@ struct session {
     uint32_t join_id;
     usec since;
     /* WHIP, WHEP */
+    bool frames;    /* it said that its frames are sealed */
     bool keyed;     /* stands in by_key */
     bool restart;   /* the offer under way is an ICE restart */
     bool live;      /* 201 was said */
@@ -199,7 +201,7 @@ struct front {
     struct map by_address;             /* 16 bytes: how many connections */
     uint16_t relay_at;                 /* the engine that gets the next stream */
     uint16_t conn_at;                  /* where to look for a free place next */
-    struct conn_name again[CONNS_MAX]; /* connections with more to do */
+    struct conn_name again[AGAIN_MAX]; /* connections with more to do */
     uint32_t again_n;
     struct conn *dead; /* closed this turn */
     uint32_t sockets_open;

@@ -183,8 +183,7 @@ static enum err session_dress(struct conn *c, struct session *s, struct span tok
     s->keyed = true;
     f->offers_total += s->offer.n;
     memcpy(s->room, room.p, room.n);
-    s->conn = c->index;
-    s->conn_generation = c->generation;
+    s->frames = http_same(http_header_of(&q->head, "incamera-frames"), SPAN_LIT("sframe"));
     if (is_whep(&q->head) && q->head.path.parts == 3)
         (void)!track_read(http_part(&q->head.path, 2), &s->track);
     return OK;
@@ -311,29 +310,57 @@ static void write_link(struct writer *w, struct span url, struct span user, stru
 }
 
 /* The relays of `joined` as Link headers, RFC 9725 section 4.6. What is wrong or too much is left out. */
-static void keep_links(struct session *s, struct span joined)
+static void keep_links(struct session *s, struct reader *r)
 {
-    const struct shape *shape = &room_row(ROOM_JOINED)->shape;
-    struct reader r = reader_of(joined);
     uint8_t bytes[LINKS_MAX];
     struct writer w = writer_of(MSPAN(bytes, sizeof bytes));
-    if (shape_check(shape, joined)) return;
-    for (uint8_t i = 0; i + 1 < shape->count; i++)
-        skip_field(&shape->fields[i], &r);
-    uint16_t servers = read_u16(&r);
-    for (uint16_t i = 0; i < servers && !r.bad; i++) {
-        struct reader urls = r;
+    uint16_t servers = read_u16(r);
+    for (uint16_t i = 0; i < servers && !r->bad; i++) {
+        struct reader urls = *r;
         uint16_t count = read_u16(&urls);
-        read_u16(&r);
+        read_u16(r);
         for (uint16_t k = 0; k < count; k++)
-            read_vec32(&r);
-        struct span user = read_vec32(&r), credential = read_vec32(&r);
+            read_vec32(r);
+        struct span user = read_vec32(r), credential = read_vec32(r);
         for (uint16_t k = 0; k < count; k++)
             write_link(&w, read_vec32(&urls), user, credential);
     }
-    if (r.bad || w.bad) return;
+    if (r->bad || w.bad) return;
     buf_init(&s->links, LINKS_MAX);
     (void)!buf_add(&s->links, writer_span(&w));
+}
+
+/* Takes from `joined` what WHIP needs: the room's class, borrowed, and the relays. */
+static enum err read_joined(struct session *s, struct span joined, struct span *class)
+{
+    const struct shape *shape = &room_row(ROOM_JOINED)->shape;
+    struct reader r = reader_of(joined);
+    enum err e = shape_check(shape, joined);
+    for (uint8_t i = 0; !e && i < shape->count; i++) {
+        struct reader room = r;
+        if (strcmp(shape->fields[i].name, "ice") == 0) {
+            keep_links(s, &r);
+            continue;
+        }
+        skip_field(&shape->fields[i], &r);
+        if (strcmp(shape->fields[i].name, "room") != 0) continue;
+        read_vec32(&room); /* its name */
+        *class = read_vec32(&room);
+    }
+    return e;
+}
+
+/* Why a room of this class takes no such session; NULL when it does. The keeper's policy comes first, this is
+ * the wall behind it: plain frames never enter a room whose members believe them sealed. */
+static const char *class_refuses(const struct session *s, struct span class)
+{
+    if (span_equal(class, SPAN_LIT("governed"))) return NULL;
+    if (span_equal(class, SPAN_LIT("direct")))
+        return "A direct room has no server in it, so nothing can come in or go out by one.";
+    if (s->entry == ENTRY_WHEP)
+        return "Frames of a sealed room can't be opened outside its members' devices.";
+    return s->frames ? NULL
+                     : "A sealed room takes sealed frames only: send the header Incamera-Frames: sframe.";
 }
 
 static enum err send_offer(struct front *f, struct session *s, struct span sdp)
@@ -358,20 +385,34 @@ static enum err send_view(struct front *f, struct session *s)
     return session_to_room(f, s, ROOM_VIEW, writer_span(&w));
 }
 
-void whip_joined(struct front *f, struct session *s, struct span body)
+/* It was let in and can't go on: out again, with the reason to the client. */
+static void give_up(struct front *f, struct session *s, uint16_t status, const char *why)
 {
-    keep_links(s, body);
-    enum err e = s->track ? send_view(f, s) : OK;
-    if (!e) e = send_offer(f, s, buf_span(&s->offer));
-    if (!e) {
-        s->state = SESSION_OFFERED;
-        return;
-    }
     struct conn *c = waiting_for(f, s);
     session_leave(f, s);
     if (!c) return;
-    problem(c, 503, "unavailable", SPAN_LIT("A part of the server is down. Try again."));
+    problem(c, status, status == 403 ? "denied" : "unavailable", span_str(why));
     conn_work(c);
+}
+
+void whip_joined(struct front *f, struct session *s, struct span body)
+{
+    struct span class = SPAN_NONE;
+    if (read_joined(s, body, &class)) {
+        give_up(f, s, 503, "The server made a mistake; it is in its log.");
+        return;
+    }
+    const char *refused = class_refuses(s, class);
+    if (refused) {
+        give_up(f, s, 403, refused);
+        return;
+    }
+    enum err e = s->track ? send_view(f, s) : OK;
+    if (!e) e = send_offer(f, s, buf_span(&s->offer));
+    if (e)
+        give_up(f, s, 503, "A part of the server is down. Try again.");
+    else
+        s->state = SESSION_OFFERED;
 }
 
 static void write_etag(struct writer *w, const struct session *s)

@@ -12,7 +12,8 @@ static bool begins(struct span line, const char *with)
 
 static struct span after(struct span line, const char *prefix)
 {
-    return span_part(line, strlen(prefix), line.n);
+    size_t n = strlen(prefix);
+    return SPAN(line.p + n, line.n - n); /* may be empty, but is there */
 }
 
 /* Takes one line off the front, without its end (CRLF or LF). False at the end of the text. */

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The front role alone in a process, with a keeper and an engine that are made up: enough of them to try
  * everything front does with outsiders. usage: front_alone CERTIFICATE_AND_KEY.pem Prints `https PORT plain
- * PORT`. Commands on standard input, one a line, each answered by one line: reload FILE · engine-lost ·
- * keeper-lost · admit · health 0|1 · drain · counts · quit */
+ * PORT`, then runs under the filter that the role has in the product. Commands on standard input, one a line,
+ * each answered by one line: reload HEX · engine-lost · keeper-lost · admit · health 0|1 · drain · counts ·
+ * quit */
 #include "app/ipc_messages.h"
 #include "app/seat.h"
 #include "base/mem.h"
 #include "base/read.h"
 #include "io/clock.h"
+#include "io/sandbox.h"
 #include "io/tcp.h"
 #include "wire/room_messages.h"
 
@@ -80,7 +82,7 @@ static void to_clients(unsigned message, const uint64_t *sessions, unsigned coun
     post(ROLE_ENGINE, IPC_TO_CLIENTS, 0, writer_span(&w));
 }
 
-static void enter(uint64_t session)
+static void enter(uint64_t session, const char *class)
 {
     uint8_t bytes[1024];
     struct writer w = writer_of(MSPAN(bytes, sizeof bytes));
@@ -94,7 +96,7 @@ static void enter(uint64_t session)
     write_u16(&w, 1);
     write_vec32(&w, SPAN_LIT("publish"));
     write_vec32(&w, SPAN_LIT("room"));
-    write_vec32(&w, SPAN_LIT("governed"));
+    write_vec32(&w, span_str(class));
     write_u8(&w, 0);
     write_u8(&w, 0);
     write_u16(&w, 0); /* members */
@@ -130,7 +132,9 @@ static void keeper_join(uint64_t session, struct span body)
         post(ROLE_KEEPER, IPC_JOIN_ANSWER, session, writer_span(&w));
         t.waiting[t.waiting_n++ % COUNT_OF(t.waiting)] = session;
     } else if (span_equal(j.token, SPAN_LIT("good")) || (j.plain_dev && j.token.n == 0)) {
-        enter(session);
+        enter(session, "governed");
+    } else if (span_equal(j.token, SPAN_LIT("in-sealed")) || span_equal(j.token, SPAN_LIT("in-direct"))) {
+        enter(session, j.token.p[3] == 's' ? "sealed" : "direct");
     } else if (span_equal(j.token, SPAN_LIT("sealed"))) {
         refuse(session, 403, "denied");
     } else {
@@ -329,12 +333,26 @@ static usec turn(void *ctx, usec now)
     return t.first ? now : until;
 }
 
-static void certificate(const char *name)
+static void certificate(struct span pem)
+{
+    front_work.message(t.front, &(struct seat_got){ROLE_PARENT, 0, IPC_TLS, 0, pem});
+}
+
+static size_t read_file(const char *name)
 {
     FILE *f = fopen(name, "rb");
     size_t n = f ? fread(scratch, 1, sizeof scratch, f) : 0;
     if (f) fclose(f);
-    front_work.message(t.front, &(struct seat_got){ROLE_PARENT, 0, IPC_TLS, 0, SPAN(scratch, n)});
+    return n;
+}
+
+static void reload(const char *hex)
+{
+    size_t n = 0;
+    unsigned byte;
+    for (; sscanf(hex + 2 * n, "%2x", &byte) == 1; n++)
+        scratch[n] = (uint8_t)byte;
+    certificate(SPAN(scratch, n));
 }
 
 static void engine_lost(void)
@@ -347,13 +365,14 @@ static void command(char *line)
 {
     char *argument = strchr(line, ' ');
     if (argument) *argument++ = 0;
-    if (strcmp(line, "reload") == 0 && argument) certificate(argument);
+    if (strcmp(line, "reload") == 0 && argument) reload(argument);
     if (strcmp(line, "engine-lost") == 0) engine_lost();
     if (strcmp(line, "keeper-lost") == 0) {
         t.keeper_dead = true;
         front_work.lost(t.front, ROLE_KEEPER, 0);
     }
-    if (strcmp(line, "admit") == 0 && t.waiting_n) enter(t.waiting[--t.waiting_n % COUNT_OF(t.waiting)]);
+    if (strcmp(line, "admit") == 0 && t.waiting_n)
+        enter(t.waiting[--t.waiting_n % COUNT_OF(t.waiting)], "governed");
     if (strcmp(line, "health") == 0 && argument) {
         uint8_t up = argument[0] == '1';
         front_work.message(t.front, &(struct seat_got){ROLE_PARENT, 0, IPC_HEALTH, 0, SPAN(&up, 1)});
@@ -367,7 +386,7 @@ static void command(char *line)
 
 static void standard_input(void *ctx, unsigned events, usec now)
 {
-    static char line[4096];
+    static char line[16384];
     (void)ctx;
     (void)events;
     (void)now;
@@ -404,7 +423,9 @@ int main(int argc, char **argv)
     t.seat.config = SPAN_LIT("origin = https://friend.example\nlog = info\n");
     int https = listener(SOCKET_HTTPS), plain = listener(SOCKET_PLAIN);
     if (front_work.start(&t.seat, &t.front)) return 1;
-    certificate(argv[1]);
+    size_t n = read_file(argv[1]);
+    if (sandbox_enter("front")) return 1;
+    certificate(SPAN(scratch, n));
     if (loop_add(t.seat.loop, 0, LOOP_READ, standard_input, NULL, &watch)) return 1;
     printf("https %d plain %d\n", https, plain);
     fflush(stdout);

@@ -525,6 +525,10 @@ def test_whip(front):
             ('no such session', ask(front, 'DELETE', '/whip/room/AAAAAAAAAAAAAAAAAAAAAA', GOOD, tls=True), 404),
             ('plain needs no token', ask(front, 'POST', '/whip/room', SDP, OFFER), 201), ('whep track', post('/whep/room/3'), 201), ('whep', post('/whep/room'), 201)):
         check('WHIP %s is %d' % (name, want), got.status == want, (got.status, got.body))
+    for token, path, header, want in (('in-sealed', '/whip/a', '', 403), ('in-sealed', '/whip/a', 'Incamera-Frames: sframe\r\n', 201), ('in-direct', '/whip/a', 'Incamera-Frames: sframe\r\n', 403),
+                                      ('in-sealed', '/whep/a', 'Incamera-Frames: sframe\r\n', 403), ('in-direct', '/whep/a', '', 403)):
+        got = post(path, SDP + 'Authorization: Bearer %s\r\n' % token + header)
+        check('%s %s %s is %d' % (token, path, header, want), got.status == want, (got.status, got.body))
     check('409 says when', post('/whep/room', body=OFFER + b'x-no_such_track')['retry-after'])
     a = post()
     place, tag = a['location'], a['etag']
@@ -595,7 +599,7 @@ def test_tls(front):
     check('no renegotiation', b'RENEGOTIATING' in run.stderr + run.stdout and b'ok\n' not in run.stdout, run.stdout[-200:])
     held = [front.connect(True) for _ in range(20)]
     w = WebSocket.open(front, tls=True)
-    front.command('reload ' + front.certificate('second'))
+    front.command('reload ' + open(front.certificate('second'), 'rb').read().hex())
     alive = 0
     for s in held:
         s.sendall(('GET /healthz HTTP/1.1\r\n' + HOST + '\r\n').encode())
@@ -605,9 +609,7 @@ def test_tls(front):
     w.s.close()
     with front.connect(True) as s:
         check('and is used', b'second' in s.getpeercert(True))
-    bad = os.path.join(front.folder, 'bad')
-    open(bad, 'w').write('nonsense')
-    front.command('reload ' + bad)
+    front.command('reload ' + b'nonsense'.hex())
     check('a bad one is not taken', ask(front, 'GET', '/healthz', tls=True).status == 200)
 
 
