@@ -51,6 +51,7 @@ if [ "$(id -u)" = 0 ] && [ -c /dev/net/tun ] && command -v nft ip > /dev/null; t
     tools/netns up turntest --netsim
     for c in a b; do
         "$netsim" --a "turntest-r$c:wan" --b "turntest-server:to-$c" --seed 3 --both 'delay=10ms jitter=5ms' --time 90 > "$DIR/$c.json" 2>&1 &
+        until grep -q seed "$DIR/$c.json"; do sleep 0.1; done
         tools/netns rule turntest $c nat=symmetric
     done
     start tools/netns run turntest server "$turnd" 198.51.100.1:3478 198.51.100.1:443 '[2001:db8:100::1]:3478' \
