@@ -238,6 +238,15 @@ static void deliver(struct front *f, struct session *s, const struct ipc_to_clie
     socket_text(c, *json);
 }
 
+/* The keeper tells the engine and us at the same time, so the engine's first word may come before the keeper's. */
+static void admitted_early(struct session *s, uint16_t engine, unsigned message)
+{
+    bool asked = s->state == SESSION_ASKED || s->state == SESSION_WAITING;
+    if (!asked || (message != ROOM_JOINED && message != ROOM_CLOSED)) return;
+    s->engine = engine;
+    s->state = SESSION_ADMITTED;
+}
+
 static void to_clients(struct front *f, uint16_t engine, struct span body, bool envelope)
 {
     struct ipc_to_clients m;
@@ -249,6 +258,7 @@ static void to_clients(struct front *f, uint16_t engine, struct span body, bool 
     struct reader r = reader_of(m.sessions);
     for (uint16_t i = 0; i < m.count; i++) {
         struct session *s = session_find(f, read_u64(&r));
+        if (s && !envelope) admitted_early(s, engine, m.message);
         if (!s || s->engine != engine || s->state < SESSION_ADMITTED) continue;
         if (!envelope) {
             deliver(f, s, &m, &json);
