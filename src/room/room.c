@@ -108,7 +108,7 @@ enum err room_admit(struct room *r, const struct verdict *verdict, const struct 
     m->nack_due = USEC_NEVER;
     roster_add(r, m);
     note_member(r, news, ROOM_MEMBER_JOINED, m);
-    if (m->told) note_joined(r, news, m);
+    note_joined(r, news, m);
     *member = m;
     return OK;
 }

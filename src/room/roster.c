@@ -296,11 +296,12 @@ void note_joined(struct room *r, struct news *n, const struct member *m)
     put_str(&w, class_name((enum room_class)r->of_class));
     write_u8(&w, r->locked);
     write_u8(&w, r->tap != NULL);
-    write_u16(&w, (uint16_t)r->members);
-    for (const struct member *o = r->first; o; o = o->next)
+    /* WHIP and WHEP clients see no list: a thousand viewers need not get a thousand names each */
+    write_u16(&w, (uint16_t)(m->told ? r->members : 0));
+    for (const struct member *o = r->first; o && m->told; o = o->next)
         put_member(&w, o);
-    write_u16(&w, (uint16_t)r->tracks);
-    for (const struct track *t = r->track_first; t; t = t->next)
+    write_u16(&w, (uint16_t)(m->told ? r->tracks : 0));
+    for (const struct track *t = r->track_first; t && m->told; t = t->next)
         put_track(&w, t);
     write_u16(&w, 0); /* relays: front knows them */
     news_done(n, &w);
