@@ -247,6 +247,7 @@ static void admitted_early(struct session *s, uint16_t engine, unsigned message)
     s->state = SESSION_ADMITTED;
 }
 
+#define ANY_ENGINE UINT16_MAX /* the keeper speaks: which session is whose is its own knowledge */
 static void to_clients(struct front *f, uint16_t engine, struct span body, bool envelope)
 {
     struct ipc_to_clients m;
@@ -258,8 +259,8 @@ static void to_clients(struct front *f, uint16_t engine, struct span body, bool 
     struct reader r = reader_of(m.sessions);
     for (uint16_t i = 0; i < m.count; i++) {
         struct session *s = session_find(f, read_u64(&r));
-        if (s && !envelope) admitted_early(s, engine, m.message);
-        if (!s || s->engine != engine || s->state < SESSION_ADMITTED) continue;
+        if (s && !envelope && engine != ANY_ENGINE) admitted_early(s, engine, m.message);
+        if (!s || (engine != ANY_ENGINE && s->engine != engine) || s->state < SESSION_ADMITTED) continue;
         if (!envelope) {
             deliver(f, s, &m, &json);
         } else {
@@ -295,6 +296,9 @@ void session_message(struct front *f, const struct seat_got *got)
         break;
     case IPC_TO_CLIENTS:
         to_clients(f, got->index, got->body, false);
+        break;
+    case IPC_KNOCKS:
+        to_clients(f, ANY_ENGINE, got->body, false);
         break;
     case IPC_ENVELOPES:
         to_clients(f, got->index, got->body, true);

@@ -62,7 +62,7 @@ static bool barred(const struct facts *f)
 }
 static bool no_room(const struct facts *f)
 {
-    return f->room.named && !f->room.there;
+    return (f->room.named || BIT(f->verb) & ENTERING) && !f->room.there;
 }
 static bool over(const struct facts *f)
 {
