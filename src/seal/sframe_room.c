@@ -282,8 +282,10 @@ static void window_mark(struct receiver *v, uint64_t ctr)
         unsigned bits = (unsigned)(by % 64);
         memmove(v->seen + words, v->seen, (WORDS - words) * sizeof v->seen[0]);
         memset(v->seen, 0, words * sizeof v->seen[0]);
-        for (size_t i = WORDS; bits && i-- > words;)
+        for (size_t k = 0; bits && k < WORDS - words; k++) {
+            size_t i = WORDS - 1 - k;
             v->seen[i] = v->seen[i] << bits | (i > words ? v->seen[i - 1] >> (64 - bits) : 0);
+        }
         v->high = ctr;
     }
     uint64_t back = v->high - ctr;
