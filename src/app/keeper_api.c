@@ -160,6 +160,7 @@ static void room_close(struct question *q)
     if (!allowed(q, "")) return;
     if (!done(q, store_room_drop(&k->store, span_str(q->a.room)))) return;
     room_end(k, span_str(q->a.room), "ended", "The room was closed.", 0);
+    people_relay(k, span_str(q->a.room), SPAN_NONE, true);
     log_event(LOG_INFO, "room.closed", "room=%s", log_name(span_str(q->a.room)).text);
     api_answer(k, q->origin, 204, "", "", SPAN_NONE);
 }

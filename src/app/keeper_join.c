@@ -165,6 +165,8 @@ static bool admit(struct keeper *k, struct person *p, const struct verdict *v)
     struct writer w = writer_of(MSPAN(body, sizeof body));
     struct ipc_admit m = {.verdict = *v, .member = p->number, .entry = p->entry};
     put_ipc_admit(&w, &m);
+    people_relay(k, span_str(v->room), SPAN_NONE, false);
+    if (v->subject[0]) people_relay(k, span_str(v->room), span_str(v->subject), false);
     if (w.bad || !k->conf.send(k->conf.ctx, ROLE_ENGINE, p->engine, IPC_ADMIT, p->session, writer_span(&w)))
         return false;
     answer_join(k, p->session, JOIN_ADMITTED, p->engine, 200, "", "");

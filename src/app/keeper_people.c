@@ -133,6 +133,28 @@ enum err place_engine(struct keeper *k, struct place *at)
     return OK;
 }
 
+void people_relay(struct keeper *k, struct span room, struct span subject, bool revoke)
+{
+    uint8_t body[256];
+    struct writer w = writer_of(MSPAN(body, sizeof body));
+    write_u8(&w, revoke);
+    write_vec8(&w, room);
+    write_vec8(&w, subject);
+    for (uint16_t i = 0; i < SEAT_ENGINES_MAX && !w.bad; i++)
+        if (k->engine_up[i])
+            (void)k->conf.send(k->conf.ctx, ROLE_ENGINE, i, IPC_RELAY_REVOKE, 0, writer_span(&w));
+}
+
+/* Whoever has to go takes no relay along, unless another session of the same person stays. */
+static void end_relays(struct keeper *k, const struct person *gone, const char *reason)
+{
+    const struct place *at = &k->place[gone->room];
+    if (!gone->subject[0] || strcmp(reason, "draining") == 0) return;
+    for (struct person *p = NULL; strcmp(reason, "expired") == 0 && (p = people_next(k, at, p));)
+        if (p != gone && strcmp(p->subject, gone->subject) == 0) return;
+    people_relay(k, span_str(at->name), span_str(gone->subject), true);
+}
+
 void people_expel(struct keeper *k, struct person *p, const char *reason, const char *title, uint32_t by)
 {
     uint8_t body[512];
@@ -142,6 +164,7 @@ void people_expel(struct keeper *k, struct person *p, const char *reason, const 
             &w, &(struct ipc_join_answer){JOIN_REFUSED, 0, 403, SPAN_LIT("denied"), span_str(title)});
         (void)k->conf.send(k->conf.ctx, ROLE_FRONT, 0, IPC_JOIN_ANSWER, p->session, writer_span(&w));
     } else {
+        end_relays(k, p, reason);
         put_ipc_expel(&w, &(struct ipc_expel){span_str(reason), span_str(title), by});
         (void)k->conf.send(k->conf.ctx, ROLE_ENGINE, p->engine, IPC_EXPEL, p->session, writer_span(&w));
     }

@@ -333,6 +333,8 @@ void api_relay(struct question *q)
         api_unavailable(q);
         return;
     }
+    people_relay(k, span_str(q->a.room), SPAN_NONE, false); /* whatever was ended before: this one is good */
+    people_relay(k, span_str(q->a.room), who, false);
     struct writer w = writer_of(MSPAN(k->answer, sizeof k->answer));
     write_str(&w, "{\"uris\":[");
     put_uris(&w, k->conf.config->turn);
