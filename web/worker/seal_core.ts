@@ -159,7 +159,7 @@ export class SealCore {
   }
 
   // The same, and both areas wiped as far as they were used.
-  private takeSecret(n: number, used: number): Uint8Array {
+  takeSecret(n: number, used: number): Uint8Array {
     try {
       return this.take(n);
     } finally {
