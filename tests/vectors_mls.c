@@ -351,6 +351,7 @@ static const char *opens_private(const struct protection *p, struct span message
     WANT(ok);
     ok = protect_verify(p->s, &o.is, p->context, p->pub) == OK && content_is(&o.is, type, body);
     blob_drop(&o.plain);
+    ratchet_step_drop(&o.step);
     WANT(ok);
     return NULL;
 }

@@ -62,7 +62,8 @@ enum err leaf_check_time(const struct mls_leaf *l, struct wall now)
 enum err key_package_check(const struct suite *s, const struct mls_key_package *k)
 {
     if (k->version != MLS_VERSION || k->suite != s->id) return ERR_UNSUPPORTED;
-    if (k->init_key.n != s->npk || k->leaf.encryption_key.n != s->npk || k->leaf.signature_key.n != s->nspk)
+    if (k->init_key.n != s->npk || k->leaf.encryption_key.n != s->npk ||
+        !suite_sign_key_fits(s, k->leaf.signature_key))
         return ERR_FORMAT;
     if (span_equal(k->init_key, k->leaf.encryption_key)) return ERR_FORMAT;
     enum err e = leaf_check(&k->leaf, MLS_SOURCE_KEY_PACKAGE);

@@ -209,7 +209,7 @@ enum err protect_open_private(const struct protect *p, const struct mls_private 
                                                  .from = MLS_MEMBER,
                                                  .sender = step.leaf,
                                                  .authenticated_data = m->authenticated_data}};
-        secrettree_accept(p->secrets, &step);
+        new.step = step;
         e = mls_inner_read(blob_span(&new.plain), m->type, &new.is);
     }
     ratchet_step_drop(&step);

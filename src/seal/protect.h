@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Framing, RFC 9420 sections 6.1 to 6.3: what is signed, the membership tag of a PublicMessage, and
  * encryption of a PrivateMessage with its sender data and reuse guard. Owns nothing. Opening a private
- * message erases its key once the ciphertext was authentic; nothing else changes here. Signatures are checked
+ * message changes nothing: its key goes when the caller accepts the step. Signatures are checked
  * by protect_verify, by the caller, who knows the sender's key. */
 #ifndef SEAL_PROTECT_H
 #define SEAL_PROTECT_H
@@ -19,6 +19,7 @@ struct protect { /* an epoch's keys, borrowed */
 struct protect_opened {
     struct mls_signed is; /* points into the message and into `plain` */
     struct blob plain;    /* to be dropped */
+    struct ratchet_step step; /* to be accepted once the message is believed, or dropped */
 };
 
 /* FramedContentTBS. */

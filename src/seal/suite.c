@@ -155,13 +155,18 @@ enum err suite_sign(const struct suite *s, struct span priv, struct span label, 
     return e;
 }
 
+bool suite_sign_key_fits(const struct suite *s, struct span pub)
+{
+    return pub.n == s->nspk || (s->sign == CRYPTO_ECDSA_P256_SHA256 && pub.n == 33);
+}
+
 enum err suite_verify(const struct suite *s, struct span pub, struct span label, struct span content,
                       struct span sig)
 {
     const struct crypto *c = s->crypto;
     uint8_t small[SIGN_SMALL];
     size_t n = content.n + label.n + 18;
-    if (pub.n != s->nspk) return ERR_AUTH; /* MLS has one form of key, the table below takes two */
+    if (!suite_sign_key_fits(s, pub)) return ERR_AUTH;
     uint8_t *room = n <= sizeof small ? small : mem_new(n, 1);
     if (!room) return ERR_NOMEM;
     struct span tbs;

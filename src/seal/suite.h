@@ -86,6 +86,9 @@ enum err suite_encrypt(const struct suite *s, const struct suite_box *box, struc
  * refused. */
 enum err suite_decrypt(const struct suite *s, const struct suite_box *box, struct span kem_output,
                        struct span ct, uint8_t *pt) MUST_CHECK;
+/* Whether a signature public key has a form that members use: s->nspk bytes, or a P-256 point compressed to
+ * 33, as ts-mls writes it (RFC 9420 section 5.1.1 wants the former). */
+bool suite_sign_key_fits(const struct suite *s, struct span pub);
 /* A fresh key pair from random keying material: 32-byte private key, s->npk bytes of public key. */
 enum err suite_dh_new(const struct suite *s, struct secret *priv, uint8_t *pub) MUST_CHECK;
 /* KEM.DeriveKeyPair(ikm) (RFC 9180 section 7.1.3), as path secrets and init secrets need it. */

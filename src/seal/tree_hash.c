@@ -268,7 +268,7 @@ enum err tree_check_keys(const struct tree *t, const struct suite *s)
         if (v[nodes - 1].n != s->npk) e = ERR_FORMAT;
         if (x % 2 || !tree_leaf(t, x / 2, &l)) continue;
         keys[leaves++] = l.signature_key;
-        if (l.signature_key.n != s->nspk) e = ERR_FORMAT;
+        if (!suite_sign_key_fits(s, l.signature_key)) e = ERR_FORMAT;
     }
     if (e == OK && (!all_differ(v, nodes) || !all_differ(keys, leaves))) e = ERR_EXISTS;
     mem_free(v);

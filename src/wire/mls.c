@@ -324,6 +324,11 @@ static enum err proposal_in(struct reader *r, struct mls_proposal *p)
     return e;
 }
 
+bool mls_proposal_next(struct reader *r, struct mls_proposal *p)
+{
+    return read_left(r) > 0 && proposal_in(r, p) == OK;
+}
+
 enum err mls_proposal_body_read(struct span in, uint16_t type, struct mls_proposal *p)
 {
     struct reader r = reader_of(in);

@@ -229,6 +229,7 @@ bool mls_given_next(struct reader *r, struct mls_given *g);
 bool mls_path_node_next(struct reader *r, struct mls_path_node *n);
 bool mls_ciphertext_next(struct reader *r, struct mls_ciphertext *c);
 bool mls_welcome_secret_next(struct reader *r, struct mls_welcome_secret *s);
+bool mls_proposal_next(struct reader *r, struct mls_proposal *p);
 bool mls_psk_next(struct reader *r, struct mls_psk_id *p);
 struct mls_node { /* optional<Node> */
     bool present, is_leaf;
