@@ -181,12 +181,22 @@ enum err room_set(struct room *r, usec now, const struct room_setting *s, struct
 
 /* ---- packets ---- */
 
+/* From the cache when that is possible, else by a key frame of the source, whose limit decides. */
+static void start_slot(struct slot *s, usec now, struct out *out)
+{
+    if (!s->track || s->kind != SDP_VIDEO || !sfu_up(s->member)) return;
+    slot_choose_layer(s);
+    sfu_catch_up(s, now, out);
+    if (!s->started || (s->layer != s->want_layer && s->track->layer[s->want_layer].last_at))
+        track_want_key(s->track, s->want_layer);
+}
+
 static void connected(struct member *m, usec now, struct out *out)
 {
     m->up = peer_ready(m->peer, now);
     m->report_due = now + REPORT_US / 4;
     for (uint8_t i = 0; i < m->slots; i++)
-        if (m->slot[i]->track) track_want_key(m->slot[i]->track, m->slot[i]->want_layer);
+        start_slot(m->slot[i], now, out);
     for (uint8_t i = 0; i < m->tracks; i++)
         if (m->track[i]->feeds) track_want_key(m->track[i], (uint8_t)(m->track[i]->layers - 1));
     sfu_ask_keys(m->room, now, out);
@@ -257,18 +267,6 @@ static void fade_levels(struct room *r, usec now)
         if (t->kind == SDP_AUDIO && usec_since(now, t->level_at) > 500 * USEC_MS) t->level = LEVEL_SILENT;
 }
 
-/* Slots that still wait for a key frame ask again; the source's limit decides. */
-static void want_keys(struct member *m)
-{
-    for (uint8_t i = 0; i < m->slots; i++) {
-        struct slot *s = m->slot[i];
-        if (!s->track || s->kind != SDP_VIDEO) continue;
-        slot_choose_layer(s);
-        if (!s->started || (s->layer != s->want_layer && s->track->layer[s->want_layer].last_at))
-            track_want_key(s->track, s->want_layer);
-    }
-}
-
 static bool tick_peer(struct member *m, usec now, struct out *out, struct news *news)
 {
     enum peer_end ended = PEER_OPEN;
@@ -294,7 +292,8 @@ void room_tick(struct room *r, usec now, struct out *out, struct news *news)
     for (struct member *m = r->first, *next; m; m = next) {
         next = m->next;
         if (!tick_peer(m, now, out, news)) continue;
-        want_keys(m);
+        for (uint8_t i = 0; i < m->slots; i++)
+            start_slot(m->slot[i], now, out);
         feedback_tick(m, now, out);
         if (m->peer) wake = usec_min(wake, peer_wake(m->peer));
         wake = usec_min(wake, feedback_wake(m));

@@ -127,7 +127,8 @@ enum err room_set(struct room *r, usec now, const struct room_setting *s, struct
 /* Feedback, reports, key frame requests, levels, time-outs; due at room_wake. */
 void room_tick(struct room *r, usec now, struct out *out, struct news *news);
 usec room_wake(const struct room *r);
-/* Asks every publisher that is watched for a key frame, limited as all such requests are: somebody new can see now. */
+/* Asks every publisher that is watched for a key frame, limited as all such requests are: somebody new can
+ * see now. */
 void room_refresh(struct room *r, usec now, struct out *out);
 /* Frees the members that went; call when the news of their going is drained. */
 void room_reap(struct room *r);

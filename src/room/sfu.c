@@ -3,9 +3,12 @@
 
 #include "core/peer.h"
 
-#define MID_PACKETS  96          /* the first ones of a slot name their section, and key frames always do */
-#define RESEND_SHARE 4           /* resent bytes at most a quarter of what was sent in a second, */
-#define RESEND_FLOOR (8u * 1024) /* or this much where little is sent */
+#define MID_PACKETS      96 /* the first ones of a slot name their section, and key frames always do */
+#define CATCH_UP_US      (2500 * USEC_MS) /* a key frame at most this old starts a new receiver, */
+#define CATCH_UP_PACKETS 512              /* with at most so many packets behind it, */
+#define SQUEEZE          32               /* in a time so much shorter, so that the picture is live at once */
+#define RESEND_SHARE     4                /* resent bytes at most a quarter of what was sent in a second, */
+#define RESEND_FLOOR     (8u * 1024)      /* or this much where little is sent */
 
 struct head {             /* what is written in front of a payload */
     uint8_t pt, inner_pt; /* inner_pt: of what is repaired, the same otherwise */
@@ -174,6 +177,7 @@ static void start_here(struct slot *s, uint8_t layer, const struct cache_pkt *p,
         if ((int32_t)(wanted - s->last_ts) > 0 && wanted - s->last_ts < t->codec.clock_hz)
             ticks = wanted - s->last_ts;
     }
+    s->squeezed = false;
     s->ts_offset = p->ts - (s->last_ts + ticks);
     s->picture_offset = (uint16_t)(s->last_picture + 1 - p->picture);
     s->tl0_offset = (uint8_t)(s->last_tl0 + 1 - p->tl0);
@@ -220,6 +224,15 @@ static uint64_t extend(uint64_t *highest, uint16_t seq)
     return index;
 }
 
+/* The packet's time in the slot's line. */
+static uint32_t time_of(const struct slot *s, const struct cache_pkt *p)
+{
+    if (!s->squeezed || (int32_t)(p->seq - s->live_seq) > 0) return p->ts - s->ts_offset;
+    int32_t since = (int32_t)(p->ts - s->squeeze_from);
+    uint32_t whole = s->squeeze_to - s->squeeze_from, part = since > 0 ? (uint32_t)since : 0;
+    return s->squeeze_to - s->ts_offset - whole / SQUEEZE + part / SQUEEZE;
+}
+
 static void forward_one(struct slot *s, uint8_t layer, const struct cache *c, const struct cache_pkt *p,
                         usec now, struct out *out)
 {
@@ -234,7 +247,7 @@ static void forward_one(struct slot *s, uint8_t layer, const struct cache *c, co
     if (!seqmap_send(&s->map, layer, p->seq, &seq)) return;
     h.index = extend(&s->sent, seq);
     h.inner_pt = h.pt;
-    h.ts = p->ts - s->ts_offset;
+    h.ts = time_of(s, p);
     h.mid = s->packets < MID_PACKETS || p->key || !repairs(s);
     if ((int32_t)(h.ts - s->last_ts) > 0 || !s->last_at) {
         s->last_ts = h.ts;
@@ -254,6 +267,40 @@ void sfu_forward(struct track *t, uint8_t layer, const struct cache_pkt *p, usec
     for (uint32_t i = 0; i < t->feeds; i++) {
         if (i + 1 < t->feeds) __builtin_prefetch(t->feed[i + 1]);
         forward_one(t->feed[i], layer, c, p, now, out);
+    }
+}
+
+/* The layer with the freshest key frame that may be sent again whole, at most the wanted one. */
+static int layer_to_start(const struct slot *s, usec now)
+{
+    const struct track *t = s->track;
+    for (int k = s->want_layer; k >= 0; k--) {
+        const struct layer *l = &t->layer[k];
+        if (!l->key_at || usec_since(now, l->key_at) > CATCH_UP_US || !cache_ready(&l->cache)) continue;
+        if (l->cache.highest - l->key_seq < CATCH_UP_PACKETS && cache_get(&l->cache, l->key_seq)) return k;
+    }
+    return -1;
+}
+
+void sfu_catch_up(struct slot *s, usec now, struct out *out)
+{
+    if (!s->track || s->started || s->kind != SDP_VIDEO || !sfu_up(s->member) || !track_live(s->track))
+        return;
+    int k = layer_to_start(s, now);
+    if (k < 0 || out_tight(out, CATCH_UP_PACKETS)) return;
+    const struct layer *l = &s->track->layer[k];
+    const struct cache_pkt *p = cache_get(&l->cache, l->key_seq);
+    uint32_t whole = l->last_ts - p->ts;
+    if ((int32_t)whole < 0) return;
+    start_here(s, (uint8_t)k, p, now);
+    s->squeezed = true;
+    s->squeeze_from = p->ts;
+    s->squeeze_to = l->last_ts;
+    s->live_seq = l->cache.highest;
+    s->ts_offset += whole - whole / SQUEEZE; /* the key frame keeps its time, what is live follows soon */
+    for (uint32_t seq = l->key_seq; (int32_t)(seq - s->live_seq) <= 0; seq++) {
+        p = cache_get(&l->cache, seq);
+        if (p) forward_one(s, (uint8_t)k, &l->cache, p, now, out);
     }
 }
 
@@ -328,7 +375,7 @@ static void resend_one(struct slot *s, usec now, uint16_t seq, struct out *out)
     struct head h = {.marker = p->marker || (p->end && p->sid == s->max_sid && s->level_sid > s->max_sid),
                      .pt = payload_type(s, p),
                      .index = extend(&s->sent, seq),
-                     .ts = p->ts - s->ts_offset,
+                     .ts = time_of(s, p),
                      .ssrc = s->ssrc,
                      .mid = true,
                      .again = true};

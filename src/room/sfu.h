@@ -19,6 +19,9 @@ struct sfu_tap { /* what listens along: recorder, recogniser, relay to another e
 void sfu_forward(struct track *t, uint8_t layer, const struct cache_pkt *p, usec now, struct out *out);
 /* A receiver misses these numbers of its slot: again, from the cache, within the budget. */
 void sfu_resend(struct slot *s, usec now, uint16_t seq, uint16_t following, struct out *out);
+/* A slot that has not started yet starts with the last key frame in the cache, if it is young, and is live at
+ * once. */
+void sfu_catch_up(struct slot *s, usec now, struct out *out);
 /* Something changed: the slot starts again at the next key frame. */
 void sfu_restart(struct slot *s);
 /* Asks the sources of all tracks of the room for the key frames that are wanted and allowed now. */

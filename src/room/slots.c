@@ -112,7 +112,7 @@ static bool put(struct slot *s, struct track *t)
         if (s->codecs->row[i].codec == CODEC_RED) s->red_pt = s->codecs->row[i].pt;
     sfu_restart(s);
     slot_choose_layer(s);
-    track_want_key(t, s->want_layer);
+    s->member->room->wake = 0; /* the next tick starts it: from the cache, or by asking the source */
     return true;
 }
 
@@ -155,7 +155,7 @@ static void resize(struct member *m)
         s->height = at ? at->height : 0;
         if (!s->track || s->kind != SDP_VIDEO) continue;
         slot_choose_layer(s);
-        if (!s->started || s->layer != s->want_layer) track_want_key(s->track, s->want_layer);
+        if (s->started && s->layer != s->want_layer) track_want_key(s->track, s->want_layer);
     }
 }
 

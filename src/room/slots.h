@@ -41,6 +41,8 @@ struct slot {
     struct seqmap map;
     uint64_t sent, rtx_sent; /* 48-bit indices: the highest given out · the next of RTX */
     uint32_t ts_offset, last_ts;
+    bool squeezed; /* it began with what was in the cache: up to live_seq time runs faster */
+    uint32_t live_seq, squeeze_from, squeeze_to;
     usec last_at;
     uint16_t picture_offset, last_picture;
     uint8_t tl0_offset, last_tl0;

@@ -157,6 +157,10 @@ enum err track_take(struct track *t, uint8_t layer, usec now, const struct rtp_i
     e = cache_add(&l->cache, &p, part, kept);
     if (e) return e;
     count_arrival(l, now, t, in, p.seq);
+    if (t->kind == SDP_VIDEO && p.key && p.start && p.seq == l->cache.highest) {
+        l->key_seq = p.seq;
+        l->key_at = now;
+    }
     if (t->nack) nack_got(&l->nack, now, p.seq);
     note_level(t, now, in);
     return OK;
@@ -166,6 +170,7 @@ void track_renew(struct track *t, uint8_t layer, bool keep)
 {
     struct layer *l = &t->layer[layer];
     nack_reset(&l->nack);
+    l->key_at = 0;
     l->first_seq = l->received = l->expected_before = l->received_before = 0;
     if (!keep) {
         cache_fini(&l->cache);

@@ -38,6 +38,9 @@ struct layer {
     uint64_t sr_ntp;
     uint32_t sr_ts;
     usec sr_at; /* 0: none yet */
+    /* the first packet of its last key frame */
+    uint32_t key_seq;
+    usec key_at; /* 0: none */
     /* how much comes */
     uint32_t window_bytes, bps;
     usec window;

@@ -385,9 +385,14 @@ bool client_offer(struct client *c, unsigned audio_out, unsigned video_out, unsi
         write_dec(&w, i);
     }
     write_str(&w, "\r\n");
-    c->sents = 0;
+    bool again = c->sents == audio_out + video_out; /* the same streams go on, as a browser's do */
+    if (!again) c->sents = 0;
     for (unsigned i = 0; i < audio_out + video_out; i++) {
         bool video = i >= audio_out;
+        if (again) {
+            put_section(&w, c, mid++, video, true);
+            continue;
+        }
         c->sent[c->sents++] = (struct sent_stream){.ssrc = (uint32_t)(c->number * 1000 + i),
                                                    .rtx_ssrc = (uint32_t)(c->number * 1000 + 500 + i),
                                                    .index = draw(c->w) & 0xffff,
