@@ -22,10 +22,10 @@ const esbuild = createRequire(join(root, 'web/package.json'))('esbuild');
 const folder = mkdtempSync(join(tmpdir(), 'seal-'));
 const bundled = join(folder, 'core.mjs');
 await esbuild.build({
-  stdin: { contents: "export * from './seal_core.ts'; export * from './crypto_noble.ts';", resolveDir: join(root, 'web/worker') },
+  stdin: { contents: "export * from './seal_core.ts'; export * from './crypto_noble.ts'; export * from './seal_group.ts';", resolveDir: join(root, 'web/worker') },
   bundle: true, format: 'esm', outfile: bundled, logLevel: 'error', platform: 'neutral', mainFields: ['module', 'main'],
 });
-const { SealCore, SealFailure, nobleCrypto, checkNoted } = await import(pathToFileURL(bundled));
+const { SealCore, SealFailure, nobleCrypto, checkNoted, SealInvitee, signatureKey } = await import(pathToFileURL(bundled));
 rmSync(folder, { recursive: true });
 
 const core = await SealCore.load(readFileSync(wasmFile));
@@ -272,6 +272,90 @@ const invitations = () => {
   assert.equal(core.random(70000).length, 70000);
 };
 
+// ---- groups ----
+const lifetime = { notBefore: 0n, notAfter: 2n ** 63n };
+const member = (suite, name) => {
+  const key = signatureKey(core, suite);
+  return { key, own: SealInvitee.make(core, suite, key, text(name), [], lifetime) };
+};
+const psk = { id: text('incamera join'), psk: bytes(32) };
+const welcomed = (a, key, packages) => {
+  const { commit, welcome } = a.commit(key, [...packages.map((keyPackage) => ({ kind: 'add', keyPackage })), { kind: 'psk', id: psk.id }]);
+  const echo = a.open(commit);
+  assert(echo.own && echo.kind === 'commit');
+  a.apply();
+  return { commit, welcome };
+};
+
+const groups = async () => {
+  for (const suite of [1, 2, 3]) {
+    const ana = member(suite, 'ana'), bob = member(suite, 'bob'), eve = member(suite, 'eve');
+    const a = ana.own.create(text('room'), new Uint8Array(0));
+    a.putPsk(psk);
+    const { welcome } = welcomed(a, ana.key, [bob.own.message, eve.own.message]);
+    await assert.rejects(bob.own.join(welcome, []), (e) => e.reason === 'unknown'); // without the link
+    const b = await bob.own.join(welcome, [psk]), e = await eve.own.join(welcome, [psk]);
+    assert(b.joinedWithPsk(psk.id));
+    const bent = welcome.slice();
+    bent[bent.length - 5] ^= 1;
+    await assert.rejects(eve.own.join(bent, [psk]), SealFailure);
+    const same = () => {
+      const list = [a, b].map((g) => g.export('SFrame 1.0 Base Key', new Uint8Array(0), 16));
+      assert.deepEqual(list[0], list[1]);
+      assert.deepEqual(a.info().authenticator, b.info().authenticator);
+      return list[0];
+    };
+    const before = same();
+    assert.deepEqual(b.leaf(0).identity, text('ana'));
+    const said = b.say(bob.key, text('hello'), text('ad'));
+    const heard = a.open(said);
+    assert.deepEqual([heard.kind, heard.sender, heard.data, heard.authenticatedData], ['application', 1, text('hello'), text('ad')]);
+    fails('replay', () => a.open(said));
+    const { commit } = b.commit(bob.key, [{ kind: 'remove', leaf: e.info().ownLeaf }], text('kick'));
+    const seen = a.open(commit);
+    assert.deepEqual([seen.kind, seen.sender, seen.gone, seen.path, seen.authenticatedData], ['commit', 1, [2], true, text('kick')]);
+    a.apply();
+    assert(b.open(commit).own);
+    b.apply();
+    assert.notDeepEqual(same(), before);
+    const last = e.open(commit);
+    assert(last.removed);
+    e.apply();
+    fails('closed', () => e.export('x', new Uint8Array(0), 16));
+    assert(b.staged() === false);
+    b.commit(bob.key, []);
+    assert(b.staged());
+    b.discard();
+    assert(!b.staged());
+    for (const x of [a, b, e, ana.own, bob.own, eve.own]) x.free();
+  }
+};
+
+const benchGroups = async () => {
+  for (const [suite, size] of [[2, 100], [1, 100], [2, 500]]) {
+    const ana = member(suite, 'ana'), all = Array.from({ length: size - 1 }, (_, i) => member(suite, `m${i}`));
+    const a = ana.own.create(text('room'), new Uint8Array(0));
+    a.putPsk(psk);
+    let welcome, last;
+    for (let i = 0; i < all.length; i += 60) {
+      const part = all.slice(i, i + 60);
+      ({ welcome } = welcomed(a, ana.key, part.map((m) => m.own.message)));
+      last = part[part.length - 1];
+    }
+    for (let i = 0; i < 2; i++) {
+      const t = performance.now();
+      const g = await last.own.join(welcome, [psk]);
+      console.log(`suite ${suite} join at ${size}: ${(performance.now() - t).toFixed(0)} ms, welcome ${welcome.length} B`);
+      g.free();
+    }
+    const t = performance.now();
+    const { commit } = a.commit(ana.key, []);
+    console.log(`suite ${suite} empty commit at ${size}: ${(performance.now() - t).toFixed(0)} ms, ${commit.length} B`);
+    a.free();
+    for (const m of all) m.own.free();
+  }
+};
+
 const bench = async () => {
   const time = (name, n, run) => {
     for (let i = 0; i < Math.min(n, 50); i++) run(i);
@@ -315,9 +399,12 @@ const bench = async () => {
   }
 };
 
-if (mode === 'bench') await bench();
+if (mode === 'bench') {
+  await bench();
+  await benchGroups();
+}
 else {
-  const tests = { symmetric, keyAgreement, signatures, noted, hpke, frames, policies, invitations };
+  const tests = { symmetric, keyAgreement, signatures, noted, hpke, frames, policies, invitations, groups };
   for (const [name, run] of Object.entries(tests)) {
     await run();
     console.log(`ok ${name}`);
