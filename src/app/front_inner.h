@@ -54,6 +54,7 @@
 #define WS_BEFORE_MAX    16384 /* a message before `joined` */
 #define WS_TEXT_MAX      (2 * ROOM_SDP_MAX)
 #define WS_BINARY_MAX    (1024u * 1024)
+#define EARLY_MAX        (512u * 1024)
 #define MESSAGES_S       50
 #define MESSAGES_BURST   200
 #define STRIKES_MAX      5
@@ -148,6 +149,7 @@ struct session {
     uint16_t conn; /* WebSocket: its connection */
     uint32_t conn_generation;
     uint32_t join_id;
+    struct buf early; /* what the engine said before the keeper's answer came */
     usec since;
     /* WHIP, WHEP */
     bool frames;    /* it said that its frames are sealed */

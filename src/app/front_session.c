@@ -3,7 +3,8 @@
 
 #include "app/log.h"
 
-#define SLOT_MASK ((1u << SESSION_BITS) - 1)
+#define EARLY_ENVELOPE ROOM_CLIENT_LAST /* no message has this number */
+#define SLOT_MASK      ((1u << SESSION_BITS) - 1)
 
 _Static_assert(SESSIONS_MAX == 1 << SESSION_BITS, "a session's number holds its slot");
 
@@ -26,6 +27,7 @@ struct session *session_new(struct front *f, enum entry entry)
                               .entry = (uint8_t)entry,
                               .since = f->now};
         buf_init(&s->offer, ROOM_SDP_MAX);
+        buf_init(&s->early, EARLY_MAX);
         f->sessions++;
         f->counts.sessions++;
         return s;
@@ -36,6 +38,7 @@ struct session *session_new(struct front *f, enum entry entry)
 void session_free(struct front *f, struct session *s)
 {
     if (s->entry != ENTRY_SOCKET) whip_gone(f, s);
+    buf_fini(&s->early);
     f->sessions--;
     *s = (struct session){0};
 }
@@ -122,6 +125,9 @@ static void join_refused(struct front *f, struct session *s, const struct ipc_jo
     socket_error(c, true, id, code, a->title);
 }
 
+static void replay(struct front *f, struct session *s);
+static void finish(struct front *f, uint16_t engine, uint64_t id);
+
 static void join_answer(struct front *f, uint64_t id, struct span body)
 {
     struct ipc_join_answer a;
@@ -142,6 +148,7 @@ static void join_answer(struct front *f, uint64_t id, struct span body)
         s->engine = a.engine;
         s->state = SESSION_ADMITTED;
         s->since = f->now;
+        replay(f, s);
     } else if (a.result == JOIN_WAITING && s->entry == ENTRY_SOCKET) {
         struct conn *c = socket_of(f, s);
         s->state = SESSION_WAITING;
@@ -238,16 +245,48 @@ static void deliver(struct front *f, struct session *s, const struct ipc_to_clie
     socket_text(c, *json);
 }
 
-/* The keeper tells the engine and us at the same time, so the engine's first word may come before the keeper's. */
-static void admitted_early(struct session *s, uint16_t engine, unsigned message)
+#define ANY_ENGINE UINT16_MAX /* the keeper speaks: which session is whose is its own knowledge */
+
+/* The keeper tells the engine before it tells us, and the engine may be quicker: what it says for a session
+ * that we do not know as let in waits for the keeper's word. */
+static void keep_early(struct front *f, struct session *s, uint16_t engine, unsigned message,
+                       struct span body)
 {
-    bool asked = s->state == SESSION_ASKED || s->state == SESSION_WAITING;
-    if (!asked || (message != ROOM_JOINED && message != ROOM_CLOSED)) return;
-    s->engine = engine;
-    s->state = SESSION_ADMITTED;
+    uint8_t head[7];
+    struct writer w = writer_of(MSPAN(head, sizeof head));
+    write_u16(&w, engine);
+    write_u8(&w, (uint8_t)message);
+    write_u32(&w, (uint32_t)body.n);
+    if (sizeof head + body.n > EARLY_MAX - s->early.n || buf_add(&s->early, writer_span(&w)) ||
+        buf_add(&s->early, body)) {
+        f->counts.dropped++;
+        s->early.n = 0;
+    }
 }
 
-#define ANY_ENGINE UINT16_MAX /* the keeper speaks: which session is whose is its own knowledge */
+static void replay(struct front *f, struct session *s)
+{
+    struct buf early = s->early;
+    uint64_t id = s->id;
+    buf_init(&s->early, EARLY_MAX);
+    struct reader r = reader_of(buf_span(&early));
+    while (read_left(&r) && (s = session_find(f, id)) != NULL) {
+        uint16_t engine = read_u16(&r);
+        struct ipc_to_clients m = {.message = read_u8(&r), .count = 1};
+        struct span json = SPAN_NONE;
+        m.body = read_vec32(&r);
+        if (r.bad || engine != s->engine) continue;
+        struct conn *c = socket_of(f, s);
+        if (m.message == 0)
+            finish(f, engine, id);
+        else if (m.message == EARLY_ENVELOPE && c)
+            socket_binary(c, m.body);
+        else
+            deliver(f, s, &m, &json);
+    }
+    buf_fini(&early);
+}
+
 static void to_clients(struct front *f, uint16_t engine, struct span body, bool envelope)
 {
     struct ipc_to_clients m;
@@ -259,14 +298,16 @@ static void to_clients(struct front *f, uint16_t engine, struct span body, bool 
     struct reader r = reader_of(m.sessions);
     for (uint16_t i = 0; i < m.count; i++) {
         struct session *s = session_find(f, read_u64(&r));
-        if (s && !envelope && engine != ANY_ENGINE) admitted_early(s, engine, m.message);
-        if (!s || (engine != ANY_ENGINE && s->engine != engine) || s->state < SESSION_ADMITTED) continue;
-        if (!envelope) {
+        if (!s) continue;
+        struct conn *c = socket_of(f, s);
+        if (s->state < SESSION_ADMITTED && engine != ANY_ENGINE)
+            keep_early(f, s, engine, envelope ? EARLY_ENVELOPE : m.message, m.body);
+        else if (engine != ANY_ENGINE && s->engine != engine)
+            f->counts.dropped++;
+        else if (!envelope)
             deliver(f, s, &m, &json);
-        } else {
-            struct conn *c = socket_of(f, s);
-            if (c) socket_binary(c, m.body);
-        }
+        else if (c)
+            socket_binary(c, m.body);
     }
 }
 
@@ -274,6 +315,10 @@ static void to_clients(struct front *f, uint16_t engine, struct span body, bool 
 static void finish(struct front *f, uint16_t engine, uint64_t id)
 {
     struct session *s = session_find(f, id);
+    if (s && s->state < SESSION_ADMITTED) {
+        keep_early(f, s, engine, 0, SPAN_NONE);
+        return;
+    }
     if (!s || s->engine != engine) return;
     struct conn *c = socket_of(f, s);
     if (seat_send(f->seat, ROLE_KEEPER, 0, IPC_LEFT, s->id, SPAN_NONE)) f->counts.dropped++;

@@ -88,7 +88,11 @@ static void enter(uint64_t session, const char *class)
     struct writer w = writer_of(MSPAN(bytes, sizeof bytes));
     struct ipc_join_answer a = {.result = JOIN_ADMITTED};
     put_ipc_join_answer(&w, &a);
-    post(ROLE_KEEPER, IPC_JOIN_ANSWER, session, writer_span(&w));
+    bool late = t.count % 2; /* every second time the engine is quicker than the keeper */
+    uint8_t answer_bytes[64];
+    size_t answer_n = w.n;
+    memcpy(answer_bytes, bytes, answer_n);
+    if (!late) post(ROLE_KEEPER, IPC_JOIN_ANSWER, session, writer_span(&w));
     t.here[t.count++] = session;
     w = writer_of(MSPAN(bytes, sizeof bytes));
     write_u64(&w, 0);
@@ -107,6 +111,7 @@ static void enter(uint64_t session, const char *class)
     write_vec32(&w, SPAN_LIT("user"));
     write_vec32(&w, SPAN_LIT("pass\"word"));
     to_clients(ROOM_JOINED, &session, 1, writer_span(&w));
+    if (late) post(ROLE_KEEPER, IPC_JOIN_ANSWER, session, SPAN(answer_bytes, answer_n));
 }
 
 static void refuse(uint64_t session, uint16_t status, const char *code)
