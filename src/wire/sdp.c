@@ -646,17 +646,19 @@ static void choose_transport(struct parse *p)
     (void)transport_complete(p, t);
 }
 
-/* In one bundle a number means the same extension, and a payload type the same format (RFC 8843 section 9.1).
- */
-static void check_one_meaning(struct parse *p)
+/* In one bundle a number means the same extension (RFC 8843 section 9.1). Some (aiortc) number each section by itself:
+ * the extension of the later section then counts as not offered. */
+static void keep_one_meaning(struct parse *p)
 {
     uint8_t ext[EXT_COUNT] = {0}, used[256] = {0};
-    for (uint16_t i = 0; i < p->sdp.count && !p->e; i++) {
-        const struct sdp_media *m = &p->sdp.media[i];
+    for (uint16_t i = 0; i < p->sdp.count; i++) {
+        struct sdp_media *m = &p->sdp.media[i];
         for (uint8_t e = 0; e < EXT_COUNT && !m->rejected; e++) {
             if (!m->ext[e]) continue;
-            if ((ext[e] && ext[e] != m->ext[e]) || (used[m->ext[e]] && used[m->ext[e]] != e + 1))
-                fail(p, ERR_FORMAT, "The offer's sections disagree about the number of a header extension.");
+            if ((ext[e] && ext[e] != m->ext[e]) || (used[m->ext[e]] && used[m->ext[e]] != e + 1)) {
+                m->ext[e] = 0;
+                continue;
+            }
             ext[e] = m->ext[e];
             used[m->ext[e]] = (uint8_t)(e + 1);
         }
@@ -708,7 +710,7 @@ enum err sdp_parse(struct span text, struct arena *a, struct sdp *sdp, const cha
         check_section(&p, &p.sdp.media[i], live);
     if (!p.e && p.sdp.ice_lite)
         fail(&p, ERR_FORMAT, "The offer is ICE-lite as incamera is; one side must be a full ICE agent.");
-    if (!p.e) check_one_meaning(&p);
+    if (!p.e) keep_one_meaning(&p);
     if (!p.e) choose_transport(&p);
     if (p.e) {
         *why = p.why;
