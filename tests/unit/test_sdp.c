@@ -75,6 +75,22 @@ static void browsers_offers_are_taken(void **state)
     assert_true(n >= 15);
 }
 
+/* aiortc numbers the extensions of each section by itself: the later one's are dropped, the offer is not. */
+static void extensions_of_disagreeing_sections_are_dropped(void **state)
+{
+    struct sdp sdp;
+    const char *why;
+    unsigned used[256] = {0};
+    (void)state;
+    assert_ok(parse(load("sdp-liberal", "extmap-sections-disagree.sdp"), &sdp, &why));
+    for (uint16_t i = 0; i < sdp.count; i++)
+        for (unsigned e = 0; e < EXT_COUNT; e++) {
+            unsigned id = sdp.media[i].ext[e];
+            assert_true(!id || !used[id] || used[id] == e + 1);
+            if (id) used[id] = e + 1;
+        }
+}
+
 static void refused(const char *name, struct span text)
 {
     struct sdp sdp = {.count = 777};
@@ -232,7 +248,8 @@ static void fragments(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(browsers_offers_are_taken),      cmocka_unit_test(torture_offers_are_refused),
+        cmocka_unit_test(browsers_offers_are_taken),
+        cmocka_unit_test(extensions_of_disagreeing_sections_are_dropped),      cmocka_unit_test(torture_offers_are_refused),
         cmocka_unit_test(liberal_where_browsers_are_odd), cmocka_unit_test(limits_hold),
         cmocka_unit_test(an_answer_says_what_is_needed),  cmocka_unit_test(fragments),
     };
