@@ -127,6 +127,8 @@ static void join_refused(struct front *f, struct session *s, const struct ipc_jo
 
 static void replay(struct front *f, struct session *s);
 static void finish(struct front *f, uint16_t engine, uint64_t id);
+/* The room starts anew: the socket stays and may join again. */
+static void restart(struct front *f, struct session *s, struct span why);
 
 static void join_answer(struct front *f, uint64_t id, struct span body)
 {
@@ -143,7 +145,18 @@ static void join_answer(struct front *f, uint64_t id, struct span body)
             f->counts.dropped++;
         return;
     }
+    if (s->state == SESSION_ADMITTED &&
+        a.result == JOIN_REFUSED) { /* its engine died before it said anything */
+        restart(f, s, SPAN_LIT("engine"));
+        return;
+    }
     if (s->state != SESSION_ASKED && s->state != SESSION_WAITING) return;
+    if (a.result == JOIN_ADMITTED && !seat_knows(f->seat, ROLE_ENGINE, a.engine)) {
+        /* the keeper does not yet know what we know: that engine is gone */
+        if (seat_send(f->seat, ROLE_KEEPER, 0, IPC_LEFT, s->id, SPAN_NONE)) f->counts.dropped++;
+        a = (struct ipc_join_answer){JOIN_REFUSED, 0, 503, SPAN_LIT("unavailable"),
+                                     SPAN_LIT("A part of the server is down. Try again in a moment.")};
+    }
     if (a.result == JOIN_ADMITTED) {
         s->engine = a.engine;
         s->state = SESSION_ADMITTED;
@@ -196,7 +209,6 @@ static void say_joined(struct front *f, struct session *s, struct conn *c, struc
     socket_text(c, writer_span(&w));
 }
 
-/* The room starts anew: the socket stays and may join again. */
 static void restart(struct front *f, struct session *s, struct span why)
 {
     struct conn *c = socket_of(f, s);

@@ -132,6 +132,18 @@ void keeper_met(struct keeper *k, enum role who, uint16_t index)
     relay_to(k, index);
 }
 
+/* Whoever was let in just before may have had no word of the engine: front hears that it must ask again. */
+#define JUST_CAME_MS 5000
+static void tell_lost(struct keeper *k, const struct person *p)
+{
+    uint8_t body[256];
+    struct writer w = writer_of(MSPAN(body, sizeof body));
+    put_ipc_join_answer(
+        &w, &(struct ipc_join_answer){JOIN_REFUSED, 0, 503, SPAN_LIT("unavailable"),
+                                      SPAN_LIT("A part of the server is down. Try again in a moment.")});
+    (void)k->conf.send(k->conf.ctx, ROLE_FRONT, 0, IPC_JOIN_ANSWER, p->session, writer_span(&w));
+}
+
 /* Everybody that this neighbour held is gone with it. */
 void keeper_lost(struct keeper *k, enum role who, uint16_t index)
 {
@@ -144,7 +156,9 @@ void keeper_lost(struct keeper *k, enum role who, uint16_t index)
     for (uint32_t i = 1; i <= k->persons; i++) {
         struct person *p = &k->person[i];
         bool its = who == ROLE_FRONT ? p->state != PERSON_FREE : p->state == PERSON_IN && p->engine == index;
-        if (its) people_drop(k, p);
+        if (!its) continue;
+        if (who == ROLE_ENGINE && k->conf.wall().ms - p->since_ms < JUST_CAME_MS) tell_lost(k, p);
+        people_drop(k, p);
     }
 }
 
@@ -199,6 +213,6 @@ void keeper_stats(const struct keeper *k, struct writer *w)
     gauge(w, "keeper_acts_total", "counter", "Acts of members that need a verdict.", k->counts.acts);
     gauge(w, "keeper_api_requests_total", "counter", "API requests.", k->counts.asks);
     gauge(w, "keeper_members_kicked_total", "counter", "Members removed by a moderator.", k->counts.kicked);
-    gauge(w, "keeper_audit_failed_total", "counter", "Audit rows that could not be stored; the acts were refused.",
-          k->counts.audit_failed);
+    gauge(w, "keeper_audit_failed_total", "counter",
+          "Audit rows that could not be stored; the acts were refused.", k->counts.audit_failed);
 }

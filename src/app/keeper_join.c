@@ -226,7 +226,8 @@ static void take_in(struct keeper *k, uint64_t session, struct asking *a, uint8_
     fill_verdict(k, a);
     p->entry = entry;
     p->verdict = a->verdict;
-    p->can = a->verdict.can;
+    p->can =
+        a->rule->waits ? a->token.can : a->verdict.can; /* who waits is judged again, by the whole grant */
     p->moderator = (p->can & CAN_MODERATE) != 0;
     p->since_ms = k->conf.wall().ms;
     p->expires_ms = a->verdict.expires.ms;

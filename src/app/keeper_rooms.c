@@ -228,8 +228,11 @@ void api_room_create(struct question *q)
     snprintf(q->a.room, sizeof q->a.room, "%s", x.name);
     q->a.facts.object.of_class = room_class_by_name(span_str(x.class_name));
     q->a.facts.who.rate = !q->ask->trusted && !k->conf.config->dev && !ask_rate(k, q->ask->from, 30, 30);
+    /* what is wrong with a form is told to those who may make any room at all */
+    struct facts f = q->a.facts;
     struct verdict v;
-    const struct rule_text *rule = rights_decide(&q->a.facts, &v);
+    if (e) f.object.of_class = CLASS_GOVERNED;
+    const struct rule_text *rule = rights_decide(&f, &v);
     if (rule->allows && e) {
         ask_refuse(k, &q->a, x.fault ? x.fault : "");
         const char *field = x.fault && strcmp(x.fault, "?") != 0 ? x.fault : "";
