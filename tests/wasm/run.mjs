@@ -331,6 +331,48 @@ const groups = async () => {
   }
 };
 
+// Random joins, removals and re-keys: everybody in agrees after each, whoever was removed can't follow.
+const churn = async () => {
+  let seed = Number(process.env.SEED ?? Date.now() % 1e6);
+  console.log(`churn: SEED=${seed}`);
+  const random = (n) => ((seed = (seed * 1103515245 + 12345) % 2147483648), seed % n);
+  const first = member(2, 'm0'), out = [];
+  const inside = [{ key: first.key, group: first.own.create(text('churn'), new Uint8Array(0)) }];
+  inside[0].group.putPsk(psk);
+  for (let i = 1; i <= 30; i++) {
+    const by = inside[random(inside.length)], what = random(4);
+    const proposals = [{ kind: 'psk', id: psk.id }];
+    let joiner, gone;
+    if (what < 2 || inside.length < 3) {
+      joiner = member(2, `m${i}`);
+      proposals.unshift({ kind: 'add', keyPackage: joiner.own.message });
+    } else if (what === 2) {
+      gone = inside.filter((m) => m !== by)[random(inside.length - 1)];
+      proposals.unshift({ kind: 'remove', leaf: gone.group.info().ownLeaf });
+    }
+    const { commit, welcome } = by.group.commit(by.key, proposals);
+    for (const m of inside) {
+      const seen = m.group.open(commit);
+      assert.equal(seen.removed, m === gone);
+      m.group.apply();
+    }
+    if (gone) {
+      inside.splice(inside.indexOf(gone), 1);
+      out.push(gone);
+    }
+    if (joiner) {
+      const group = await joiner.own.join(welcome, [psk]);
+      group.putPsk(psk);
+      inside.push({ key: joiner.key, group });
+      joiner.own.free();
+    }
+    const want = by.group.info().authenticator;
+    for (const m of inside) assert.deepEqual(m.group.info().authenticator, want);
+    for (const m of out) assert.throws(() => m.group.open(commit), SealFailure);
+  }
+  for (const m of [...inside, ...out]) m.group.free();
+};
+
 const benchGroups = async () => {
   for (const [suite, size] of [[2, 100], [1, 100], [2, 500]]) {
     const ana = member(suite, 'ana'), all = Array.from({ length: size - 1 }, (_, i) => member(suite, `m${i}`));
@@ -404,7 +446,7 @@ if (mode === 'bench') {
   await benchGroups();
 }
 else {
-  const tests = { symmetric, keyAgreement, signatures, noted, hpke, frames, policies, invitations, groups };
+  const tests = { symmetric, keyAgreement, signatures, noted, hpke, frames, policies, invitations, groups, churn };
   for (const [name, run] of Object.entries(tests)) {
     await run();
     console.log(`ok ${name}`);
