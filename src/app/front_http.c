@@ -53,16 +53,32 @@ static void write_date(struct writer *w, struct wall at)
     write_str(w, " GMT\r\n");
 }
 
-static void write_safety(struct writer *w, const struct conn *c, bool page)
+/* `part`: one of the page's files, which other sites may load (the element for their pages). */
+static void write_safety(struct writer *w, const struct conn *c, bool page, bool part)
 {
-    write_str(w, "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
-                 "Cross-Origin-Resource-Policy: same-origin\r\n");
+    write_str(w, "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n");
+    write_str(w, part ? "Cross-Origin-Resource-Policy: cross-origin\r\nAccess-Control-Allow-Origin: *\r\n"
+                      : "Cross-Origin-Resource-Policy: same-origin\r\n");
     http_write_header(w, "Content-Security-Policy", span_str(page ? CSP_PAGE : CSP_DATA));
     if (page)
         write_str(w, "Cross-Origin-Opener-Policy: same-origin\r\n"
                      "Permissions-Policy: camera=(self), microphone=(self), display-capture=(self), "
                      "geolocation=(), payment=(), usb=()\r\n");
     if (!c->plain && !c->front->dev) write_str(w, "Strict-Transport-Security: max-age=31536000\r\n");
+}
+
+/* Sites of the configuration's `origin` list may use the API from their pages. */
+static void write_friend(struct writer *w, const struct conn *c, const struct http_head *h)
+{
+    struct span o = http_header_of(h, "origin");
+    for (uint8_t i = 0; i < c->front->origins; i++) {
+        if (!http_same(o, span_str(c->front->origin[i]))) continue;
+        http_write_header(w, "Access-Control-Allow-Origin", span_str(c->front->origin[i]));
+        write_str(w, "Access-Control-Allow-Headers: Authorization, Content-Type\r\n"
+                     "Access-Control-Allow-Methods: GET, POST, DELETE\r\nAccess-Control-Max-Age: 600\r\n"
+                     "Vary: Origin\r\n");
+        return;
+    }
 }
 
 static bool has_content(uint16_t status)
@@ -84,7 +100,9 @@ void http_answer(struct conn *c, const struct answer *a)
     if (a->type) http_write_header(&w, "Content-Type", span_str(a->type));
     if (has_content(a->status)) http_write_number(&w, "Content-Length", a->body.n);
     if (c->close_after) write_str(&w, "Connection: close\r\n");
-    write_safety(&w, c, a->type && http_type_is(span_str(a->type), "text/html"));
+    bool html = a->type && http_type_is(span_str(a->type), "text/html");
+    write_safety(&w, c, html, !html && a->fixed && q && q->what == ROUTE_PAGE);
+    if (q && q->what == ROUTE_API) write_friend(&w, c, &q->head);
     write_bytes(&w, a->extra);
     http_write_end(&w);
     c->waits_for = 0;

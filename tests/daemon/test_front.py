@@ -276,6 +276,8 @@ def test_origins(front):
         a = ask(front, 'POST', '/api/v1/rooms/a/guest', header, b'{"a":1}')
         check('a form is no JSON: ' + kind, a.status == 415, a.status)
     a = ask(front, 'OPTIONS', '/api/v1/rooms', 'Origin: https://evil.example\r\nAccess-Control-Request-Method: POST\r\n')
+    b = ask(front, 'OPTIONS', '/api/v1/rooms', 'Origin: https://friend.example\r\nAccess-Control-Request-Method: POST\r\n')
+    check('CORS for a friend', b.status == 204 and b['access-control-allow-origin'] == 'https://friend.example', b.headers)
     check('no CORS for the API', not a['access-control-allow-origin'], a.headers)
 
 
