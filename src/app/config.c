@@ -10,7 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum kind { PATH, TEXT, ADDRESS, ADDRESSES, IPS, CIDRS, COUNT, SWITCH, LEVEL };
+enum kind { PATH, TEXT, ADDRESS, ADDRESSES, IPS, CIDRS, ORIGINS, COUNT, SWITCH, LEVEL };
 
 #define R(role)       (1u << (role))
 #define NEEDED_BY_ALL (R(ROLE_FRONT) | R(ROLE_ENGINE) | R(ROLE_KEEPER) | R(ROLE_VAULT))
@@ -31,6 +31,7 @@ static const struct setting {
     {"engines", COUNT, offsetof(struct config, engines), R(ROLE_KEEPER) | R(ROLE_FRONT)},
     {"turn", ADDRESS, offsetof(struct config, turn), R(ROLE_ENGINE) | R(ROLE_KEEPER)},
     {"turn-allow-peer", CIDRS, offsetof(struct config, turn_allow_peer), R(ROLE_ENGINE)},
+    {"origin", ORIGINS, offsetof(struct config, origin), R(ROLE_FRONT)},
     {"tls-certificate", PATH, offsetof(struct config, tls_certificate), 0},
     {"tls-key", PATH, offsetof(struct config, tls_key), 0},
     {"dev", SWITCH, offsetof(struct config, dev), NEEDED_BY_ALL},
@@ -82,17 +83,33 @@ static bool is_cidr(const char *text)
     return is_ip(ip) && bits <= (strchr(ip, ':') ? 128 : 32);
 }
 
+/* scheme://host[:port], RFC 6454 section 6.2. */
+static bool is_origin(const char *text)
+{
+    const char *host = strncmp(text, "https://", 8) == 0  ? text + 8
+                       : strncmp(text, "http://", 7) == 0 ? text + 7
+                                                          : NULL;
+    return host && host[0] && !strpbrk(host, "/?#@, ") && strlen(text) < CONFIG_TEXT;
+}
+
+static bool is_list(enum kind kind)
+{
+    return kind == ADDRESSES || kind == IPS || kind == CIDRS || kind == ORIGINS;
+}
+
 static enum err set_list(struct config_list *l, enum kind kind, const char *value, const char *key,
                          struct config_fault *f)
 {
     struct path p;
     bool good = kind == ADDRESSES ? address_parse(value, &p) == OK
                 : kind == IPS     ? is_ip(value)
+                : kind == ORIGINS ? is_origin(value)
                                   : is_cidr(value);
     if (!good)
         return fault_of(f, ERR_FORMAT, "%s: expected %s, not \"%s\"", key,
                         kind == ADDRESSES ? "ADDRESS:PORT ([ADDRESS]:PORT for IPv6)"
                         : kind == IPS     ? "an IP address"
+                        : kind == ORIGINS ? "an origin like https://example.org"
                                           : "a network like 10.0.0.0/8",
                         value);
     if (l->count == CONFIG_LIST_MAX)
@@ -145,6 +162,7 @@ static enum err set_value(struct config *c, const struct setting *s, const char 
     case ADDRESSES:
     case IPS:
     case CIDRS:
+    case ORIGINS:
         return set_list((struct config_list *)(void *)at, s->kind, value, s->key, f);
     case COUNT:
         return set_count((uint32_t *)(void *)at, value, s->key, f);
@@ -177,7 +195,7 @@ enum err config_set(struct config *c, enum config_source from, struct span key, 
                 return fault_of(fault, ERR_FORMAT, "%s: has a control character in it", s->key);
         if (value.n) memcpy(text, value.p, value.n);
         text[value.n] = 0;
-        bool list = s->kind == ADDRESSES || s->kind == IPS || s->kind == CIDRS;
+        bool list = is_list(s->kind);
         if (list && c->rank[i] < (uint8_t)from)
             ((struct config_list *)(void *)((char *)c + s->at))->count = 0;
         enum err e = set_value(c, s, text, fault);
@@ -244,7 +262,7 @@ static enum err read_env(struct config *c, struct config_fault *fault)
         name[n] = 0;
         const char *value = process_env(name);
         if (!value) continue;
-        bool list = settings[i].kind == ADDRESSES || settings[i].kind == IPS || settings[i].kind == CIDRS;
+        bool list = is_list(settings[i].kind);
         size_t length = strlen(value), begin = 0;
         for (size_t at = 0; at <= length; at++) {
             bool cut = at == length || (list && (value[at] == ',' || value[at] == ' '));
@@ -335,7 +353,7 @@ void config_part(struct writer *w, const struct config *c, enum role role)
             uint32_t v = *(const uint32_t *)(const void *)at;
             snprintf(n, sizeof n, "%u", v ? v : 1);
             put_line(w, s->key, n);
-        } else if (s->kind == ADDRESSES || s->kind == IPS || s->kind == CIDRS) {
+        } else if (is_list(s->kind)) {
             const struct config_list *l = (const struct config_list *)(const void *)at;
             for (unsigned k = 0; k < l->count; k++)
                 put_line(w, s->key, l->text[k]);

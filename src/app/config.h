@@ -26,6 +26,7 @@ struct config {
     char data[CONFIG_PATH]; /* the folder with all state */
     char listen[CONFIG_TEXT], listen_plain[CONFIG_TEXT];
     struct config_list media, announce, turn_allow_peer;
+    struct config_list origin; /* other sites that may use the API and open sockets */
     char turn[CONFIG_TEXT];
     char tls_certificate[CONFIG_PATH], tls_key[CONFIG_PATH]; /* PEM; without them a development certificate */
     char log[CONFIG_TEXT];
