@@ -72,7 +72,7 @@ static struct draft *draft_new(struct group *g, enum draft_kind kind, enum err *
 
 static enum err want(struct draft *d, enum draft_stage stage, struct span label, struct span content)
 {
-    struct blob room;
+    struct blob room = {0};
     struct span tbs = SPAN_NONE;
     enum err e = blob_new(&room, content.n + label.n + 18);
     if (e == OK) e = suite_sign_content(label, content, MSPAN(room.p, room.n), &tbs);
@@ -96,7 +96,7 @@ bool draft_wants(const struct draft *d, struct span *tbs)
 /* The bytes and then a signature as a vector, in place of the bytes. */
 static enum err append_signature(struct blob *bytes, struct span signature)
 {
-    struct blob b;
+    struct blob b = {0};
     PACK(&b)
     {
         write_bytes(&k.w, blob_span(bytes));
@@ -111,7 +111,7 @@ static enum err append_signature(struct blob *bytes, struct span signature)
 
 static enum err leaf_start(struct draft *d, const struct mls_leaf *l)
 {
-    struct blob tbs;
+    struct blob tbs = {0};
     struct span id = d->g ? blob_span(&d->g->now->group_id) : SPAN_NONE;
     PACK(&d->leaf) mls_leaf_write_tbs(&k.w, l);
     enum err e = d->leaf.p ? leaf_tbs(l, id, d->g ? d->g->now->own.leaf : 0, &tbs) : ERR_NOMEM;
@@ -220,7 +220,7 @@ void invitee_drop(struct invitee *i)
 
 static enum err frame_start(struct draft *d, uint8_t type)
 {
-    struct blob tbs;
+    struct blob tbs = {0};
     d->content = (struct mls_signed){.wire = d->in_public ? MLS_PUBLIC : MLS_PRIVATE,
                                      .content = {.group_id = blob_span(&d->g->now->group_id),
                                                  .epoch = d->epoch,
@@ -459,7 +459,7 @@ static const struct heard *heard_of(const struct group *g, const struct proposal
 static enum err commit_body(struct draft *d, struct span nodes)
 {
     struct mls_commit c = {.has_path = d->has_path, .path = {.nodes = nodes}};
-    struct blob list;
+    struct blob list = {0};
     enum err e = d->has_path ? mls_leaf_read(blob_span(&d->leaf), &c.path.leaf) : OK;
     if (e) return e;
     PACK(&list)
@@ -685,7 +685,7 @@ static enum err commit_signed(struct draft *d)
 /* The signature of the frame is kept where the leaf's no longer needed bytes were. */
 static enum err frame_done(struct draft *d, struct span signature)
 {
-    struct blob kept;
+    struct blob kept = {0};
     enum err e = blob_copy(&kept, signature);
     if (e) return e;
     blob_move(&d->leaf, &kept);

@@ -50,7 +50,7 @@ enum err epoch_context(struct epoch *e)
                             .tree_hash = digest_span(&e->tree_hash),
                             .confirmed_hash = digest_span(&e->confirmed),
                             .extensions = blob_span(&e->extensions)};
-    struct blob b;
+    struct blob b = {0};
     PACK(&b) mls_context_write(&k.w, &c);
     if (!b.p) return ERR_NOMEM;
     blob_move(&e->context, &b);

@@ -216,7 +216,7 @@ static enum err open_private(struct group *g, const struct mls_private *m, struc
 
 static enum err proposal_ref(const struct suite *s, const struct mls_signed *m, uint8_t ref[static SUITE_NH])
 {
-    struct blob b;
+    struct blob b = {0};
     PACK(&b) mls_signed_write(&k.w, m);
     if (!b.p) return ERR_NOMEM;
     enum err e = suite_proposal_ref(s, blob_span(&b), ref);
@@ -486,7 +486,7 @@ static void advance(struct group *g, struct epoch *next)
 
 static enum err apply_proposal(struct group *g, struct incoming *in)
 {
-    struct blob bytes;
+    struct blob bytes = {0};
     enum err e = blob_copy(&bytes, in->proposal.raw);
     if (e) return e;
     e = group_hear(g, in->sender, in->inner->ref, &bytes, NULL);
@@ -597,7 +597,7 @@ enum err group_export(const struct group *g, struct span label, struct span cont
 }
 enum err group_tree(const struct group *g, struct blob *extension)
 {
-    struct blob nodes, b;
+    struct blob nodes = {0}, b = {0};
     if (g->closed) return ERR_CLOSED;
     PACK(&nodes) tree_write(&k.w, &g->now->tree);
     if (!nodes.p) return ERR_NOMEM;

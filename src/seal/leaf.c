@@ -15,7 +15,7 @@ enum err leaf_tbs(const struct mls_leaf *l, struct span group_id, uint32_t index
 
 enum err leaf_verify(const struct suite *s, const struct mls_leaf *l, struct span group_id, uint32_t index)
 {
-    struct blob tbs;
+    struct blob tbs = {0};
     enum err e = leaf_tbs(l, group_id, index, &tbs);
     if (e == OK)
         e = suite_verify(s, l->signature_key, SPAN_LIT("LeafNodeTBS"), blob_span(&tbs), l->signature);

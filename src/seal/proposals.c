@@ -173,7 +173,7 @@ static enum err apply_one(const struct proposal *p, struct epoch *next, struct a
     enum err e = OK;
     switch (p->is.type) {
     case MLS_CONTEXT_EXTENSIONS: {
-        struct blob b;
+        struct blob b = {0};
         if ((e = blob_copy(&b, p->is.extensions)) == OK) blob_move(&next->extensions, &b);
         return e;
     }

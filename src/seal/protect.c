@@ -18,7 +18,7 @@ enum err protect_tbs(const struct mls_signed *s, struct span context, struct blo
 enum err protect_verify(const struct suite *s, const struct mls_signed *m, struct span context,
                         struct span key)
 {
-    struct blob tbs;
+    struct blob tbs = {0};
     enum err e = protect_tbs(m, context, &tbs);
     if (e == OK) e = suite_verify(s, key, SPAN_LIT("FramedContentTBS"), blob_span(&tbs), m->signature);
     blob_drop(&tbs);
@@ -28,7 +28,7 @@ enum err protect_verify(const struct suite *s, const struct mls_signed *m, struc
 static enum err membership_tag(const struct protect *p, const struct mls_signed *s,
                                uint8_t tag[static SUITE_NH])
 {
-    struct blob tbm;
+    struct blob tbm = {0};
     PACK(&tbm)
     {
         tbs_write(&k.w, s, p->context);
@@ -43,7 +43,7 @@ static enum err membership_tag(const struct protect *p, const struct mls_signed 
 
 static enum err message_pack(const struct mls_message *m, struct blob *message)
 {
-    struct blob b;
+    struct blob b = {0};
     PACK(&b) mls_message_write(&k.w, m);
     if (!b.p) return ERR_NOMEM;
     if (b.n > MLS_MESSAGE_MAX) {
@@ -101,7 +101,7 @@ static enum err aead(const struct protect *p, const struct ratchet_key *key, con
                      bool content, bool opening, struct span in, uint8_t *out)
 {
     const struct suite *s = p->suite;
-    struct blob aad;
+    struct blob aad = {0};
     PACK(&aad) aad_write(&k.w, m, content);
     if (!aad.p) return ERR_NOMEM;
     struct span k = SPAN(key->key, s->nk), nonce = SPAN_OF(key->nonce);

@@ -67,7 +67,7 @@ static void group_write(struct writer *w, const struct group *g)
 
 enum err group_save(const struct group *g, struct blob *state)
 {
-    struct blob b;
+    struct blob b = {0};
     PACK(&b) group_write(&k.w, g);
     if (!b.p) return ERR_NOMEM;
     *state = b;
@@ -102,7 +102,7 @@ static enum err heard_read(struct reader *r, struct group *g)
     for (uint32_t i = 0; i < n && !r->bad; i++) {
         uint8_t ref[SUITE_NH];
         struct secret priv = {0};
-        struct blob bytes;
+        struct blob bytes = {0};
         read_copy(r, ref, sizeof ref);
         uint32_t sender = read_u32(r);
         enum err e = blob_copy(&bytes, read_vec32(r));

@@ -27,7 +27,7 @@ enum err welcome_open_secrets(const struct suite *s, const struct mls_welcome *w
     if (!find_own(w, SPAN_OF(ref), &own)) return ERR_UNKNOWN;
     if (own.box.ciphertext.n < CRYPTO_TAG_SIZE) return ERR_FORMAT;
     struct suite_box box = {secret_span(init_priv), SPAN_LIT("Welcome"), w->group_info};
-    struct blob plain;
+    struct blob plain = {0};
     if ((e = blob_new(&plain, own.box.ciphertext.n - CRYPTO_TAG_SIZE))) return e;
     e = suite_decrypt(s, &box, own.box.kem_output, own.box.ciphertext, plain.p);
     struct mls_group_secrets secrets;
