@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The proof that no role can seal or open anything of a room: every role of the server, linked without src/seal. That
- * this program links is the test; run, it names the roles it holds. */
+ * The proof that no role can seal or open anything of a room: every role of the server, linked without
+ * src/seal. That this program links is the test; run, it names the roles it holds. */
 #include "app/parent.h"
 #include "app/seat.h"
 

@@ -43,7 +43,7 @@ enum role { ROLE_PARENT, ROLE_FRONT, ROLE_ENGINE, ROLE_VAULT, ROLE_KEEPER, ROLE_
     X(IPC_VAULT_KEYS, ROLE_VAULT, ROLE_KEEPER, 1024)   /* public keys; the relay's secret */                 \
     X(IPC_SIGN, ROLE_KEEPER, ROLE_VAULT, 65536)        /* {u8 purpose; bytes} */                             \
     X(IPC_SIGNED, ROLE_VAULT, ROLE_KEEPER, 512)                                                              \
-    X(IPC_RELAY_REVOKE, ROLE_KEEPER, ROLE_ENGINE, 512) /* {u8 revoke or restore; room<u8>; handle<u8>} */     \
+    X(IPC_RELAY_REVOKE, ROLE_KEEPER, ROLE_ENGINE, 512) /* {u8 revoke or restore; room<u8>; handle<u8>} */    \
     X(IPC_TURN_STREAM, ROLE_FRONT, ROLE_ENGINE,                                                              \
       65536) /* TURN beside HTTPS: opaque stream bytes, both ways */                                         \
     X(IPC_TURN_BACK, ROLE_ENGINE, ROLE_FRONT, 65536)                                                         \

@@ -163,8 +163,8 @@ struct person *people_member(struct keeper *k, struct place *at, uint32_t number
 struct person *people_next(struct keeper *k, const struct place *at, const struct person *p);
 /* An engine for a place: the one it has, or the least loaded. ERR_UNKNOWN when none is up. */
 enum err place_engine(struct keeper *k, struct place *at) MUST_CHECK;
-/* The relays of a member of a room end now and its relay credentials are refused, or are good again; with an empty
- * subject those of the whole room. */
+/* The relays of a member of a room end now and its relay credentials are refused, or are good again; with an
+ * empty subject those of the whole room. */
 void people_relay(struct keeper *k, struct span room, struct span subject, bool revoke);
 void people_expel(struct keeper *k, struct person *p, const char *reason, const char *title, uint32_t by);
 void people_knocks(struct keeper *k, struct place *at);

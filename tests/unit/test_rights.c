@@ -380,17 +380,8 @@ static void base64url_has_one_spelling(void **state)
         assert_true(span_equal(got, SPAN(in, n)));
         if (n) assert_err(ERR_LIMIT, base64url_read(writer_span(&w), MSPAN(out, n - 1), &got));
     }
-    static const char *const bad[] = {"A",
-                                      "AB",
-                                      "AAB",
-                                      "AA==",
-                                      "A+AA",
-                                      "A/AA",
-                                      "AA A",
-                                      "AAA\n",
-                                      "AAAAA",
-                                      "\xff"
-                                      "AAA"};
+    static const char *const bad[] = {"A",    "AB",   "AAB",   "AA==",  "A+AA",
+                                      "A/AA", "AA A", "AAA\n", "AAAAA", "\377AAA"};
     for (unsigned i = 0; i < COUNT_OF(bad); i++)
         assert_err(ERR_FORMAT, base64url_read(span_str(bad[i]), MSPAN(out, sizeof out), &got));
 }
@@ -403,15 +394,8 @@ static void names(void **state)
     for (unsigned i = 0; i < COUNT_OF(rooms); i++)
         assert_false(room_name_valid(span_str(rooms[i])));
     assert_true(person_name_valid(span_str("Zo\xc3\xab \xf0\x9f\x98\x80")));
-    static const char *const people[] = {"",
-                                         " ",
-                                         "a\tb",
-                                         "\x7f",
-                                         "\xe2\x80\xae"
-                                         "x",
-                                         "\xef\xbb\xbf",
-                                         "\xc3",
-                                         "\xe2\x80\xa8"};
+    static const char *const people[] = {
+        "", " ", "a\tb", "\x7f", "\xe2\x80\xaex", "\xef\xbb\xbf", "\xc3", "\xe2\x80\xa8"};
     for (unsigned i = 0; i < COUNT_OF(people); i++)
         assert_false(person_name_valid(span_str(people[i])));
 }
