@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * TLS servers over OpenSSL 3.0, sans-IO: bytes of the network in and out through memory, plain bytes beside
  * them. TLS 1.2 and 1.3 (RFC 8446, 9325): forward-secret AEAD suites only, no renegotiation, no compression,
- * no 0-RTT, ALPN http/1.1 and stun.turn. A tls_server is one certificate with its key; connections keep the one they began
- * with, so that a new certificate disturbs nobody. OpenSSL reads the clock itself for the life of its session
- * tickets. Never logs. */
+ * no 0-RTT, ALPN http/1.1 and stun.turn. A tls_server is one certificate with its key; connections keep the
+ * one they began with, so that a new certificate disturbs nobody. OpenSSL reads the clock itself for the life
+ * of its session tickets. Never logs. */
 #ifndef GUEST_OPENSSL_TLS_H
 #define GUEST_OPENSSL_TLS_H
 
