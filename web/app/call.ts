@@ -78,7 +78,7 @@ class CallScreen {
   readonly #sub = h('span', { class: 'title-sub' });
   readonly #banner = h('div', { class: 'banner', hidden: true });
   readonly #panel = h('aside', { class: 'panel', hidden: true });
-  readonly #panelBody = h('div', { class: 'panel-body', tabindex: -1 });
+  readonly #panelBody = h('div', { class: 'panel-body', tabindex: 0 });
   readonly #panelTitle = h('h2', { tabindex: -1 });
   readonly #captions = h('div', { class: 'captions', hidden: true }, h('p', {}, t('call.captions.none')));
   readonly #held = h('div', { class: 'held', hidden: true });
@@ -129,8 +129,8 @@ class CallScreen {
       set(this.#held, { hidden: true });
     } }, t('dev.held.on')));
     this.#element = h('div', { class: 'call' },
-      h('header', { class: 'top' }, this.#pill.element, h('div', { class: 'title' }, h('h1', {}, o.policy.name), this.#sub), this.#phoneTime, this.#viewSwitch),
-      this.#banner, h('div', { class: 'middle' }, this.#stage.element, this.#panel, this.#held), this.#captions, this.#bar.element);
+      h('header', {}, h('div', { class: 'top' }, this.#pill.element, h('div', { class: 'title' }, h('h1', {}, o.policy.name), this.#sub), this.#phoneTime, this.#viewSwitch), this.#banner),
+      h('div', { class: 'middle' }, this.#stage.element, this.#panel, this.#held), this.#captions, this.#bar.element);
     this.#keys = new Keys({
       m: () => void this.#microphone(), v: () => void this.#camera(), s: () => void this.#share(), h: () => room.raiseHand(!room.state.handUp),
       c: () => this.#toggle('chat'), p: () => this.#toggle('people'), w: () => this.#toggle('who', this.#pill.element), g: () => this.#switchView(),

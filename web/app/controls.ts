@@ -44,7 +44,7 @@ class Control {
     set(this.element, { 'aria-label': label === word ? undefined : label });
     this.element.classList.toggle('off', off);
     set(this.#count, { hidden: count === 0 });
-    say(this.#count, count > 99 ? '99+' : String(count));
+    say(this.#count, count > 99 ? '99+' : count ? String(count) : '');
   }
 }
 

@@ -62,7 +62,7 @@ export function openMenu(button: HTMLElement, items: readonly MenuItem[]): void 
       button.focus();
     }
   });
-  document.body.append(menu);
+  (button.closest('nav, main, header, aside') ?? document.body).append(menu);
   const at = button.getBoundingClientRect(), size = menu.getBoundingClientRect();
   const x = Math.min(Math.max(8, at.left + at.width / 2 - size.width / 2), innerWidth - size.width - 8);
   const above = at.top - size.height - 8;

@@ -117,7 +117,7 @@ export function preview(media: LocalMedia): { element: HTMLElement; stop: () => 
     h('div', { class: 'preview-picture' }, video, none, h('div', { class: 'preview-buttons' }, micButton, camButton)),
     h('div', { class: 'level' }, icon('mic', 18), meter, verdict),
     troubles,
-    h('div', { class: 'picks' }, mics, cams, speakers, h('div', { class: 'pick end' }, test)));
+    h('div', { class: 'picks' }, mics, cams, speakers, h('div', { class: 'pick pick-test' }, test)));
   return {
     element,
     stop: () => {

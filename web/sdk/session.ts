@@ -69,7 +69,6 @@ export interface SessionState {
   readonly sends: Readonly<Record<Source, Sends>>;
   readonly handUp: boolean;
   readonly view: readonly Show[];
-  readonly viewDirty: boolean;
   /** video slots beyond the first nine come in steps of eight */
   readonly videoSlots: number;
   readonly generation: number;
@@ -136,7 +135,7 @@ export function newSession(conf: { room: string; token: string; expect?: RoomCla
     phase: 'new', entered: false, socket: 'none', room: conf.room, token: conf.token, expect: conf.expect,
     canSeal: conf.canSeal ?? false, attempt: 0, can: [], ice: [], members: new Map(), tracks: new Map(), slots: new Map(),
     knocks: [], sends: { microphone: off, camera: off, screen: off, screen_audio: off }, handUp: false, view: [],
-    viewDirty: false, videoSlots: FIRST_VIDEO_SLOTS, generation: 0, media: 'none', answered: false, chat: [],
+    videoSlots: FIRST_VIDEO_SLOTS, generation: 0, media: 'none', answered: false, chat: [],
     nextId: 1, nextKey: 1, asked: new Map(),
   };
 }
@@ -213,9 +212,15 @@ function newPeer(t: Turn): void {
   t.effects.push({ type: 'peer_new', generation, ice: t.state.ice, videoSlots: t.state.videoSlots });
 }
 
+/** Says what is on screen, and asks for more slots when it is more than there are. */
 function sendView(t: Turn): void {
-  const { view, tracks } = t.state;
-  t.set({ viewDirty: false });
+  const { view, tracks, videoSlots, generation } = t.state;
+  const more = Math.ceil(Math.max(0, view.length - FIRST_VIDEO_SLOTS) / VIDEO_SLOTS_STEP) * VIDEO_SLOTS_STEP;
+  const slots = Math.min(FIRST_VIDEO_SLOTS + more, VIDEO_SLOTS_MAX);
+  if (slots > videoSlots) {
+    t.set({ videoSlots: slots });
+    t.effects.push({ type: 'peer_offer', generation, iceRestart: false, videoSlots: slots });
+  }
   t.say({ type: 'view', show: view.filter((v) => tracks.has(v.track)) });
 }
 
@@ -230,7 +235,7 @@ function joined(t: Turn, m: Extract<ServerMessage, { type: 'joined' }>): void {
   t.set({
     phase: 'in', entered: true, attempt: 0, lostAt: undefined, me: m.member, can: m.can, info: m.room, ice: m.ice,
     members: new Map(m.members.map((x) => [x.member, x])), tracks: new Map(m.tracks.map((x) => [x.track, x])),
-    pingAt: t.now + PING_MS, silentAt: undefined, viewDirty: false,
+    pingAt: t.now + PING_MS, silentAt: undefined,
   });
   if (again) t.event({ type: 'signalling', state: 'back' });
   t.event({ type: 'entered', again });
@@ -432,12 +437,6 @@ function view(t: Turn, show: readonly Show[]): void {
   if (same) return;
   t.set({ view: show });
   if (s.phase !== 'in' || !s.answered) return;
-  const more = Math.ceil(Math.max(0, show.length - FIRST_VIDEO_SLOTS) / VIDEO_SLOTS_STEP) * VIDEO_SLOTS_STEP;
-  const slots = Math.min(FIRST_VIDEO_SLOTS + more, VIDEO_SLOTS_MAX);
-  if (slots > s.videoSlots) {
-    t.set({ videoSlots: slots });
-    t.effects.push({ type: 'peer_offer', generation: s.generation, iceRestart: false, videoSlots: slots });
-  }
   sendView(t);
 }
 

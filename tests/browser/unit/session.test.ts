@@ -297,3 +297,14 @@ test('a thousand random inputs leave a state that can still be left', () => {
     assert.equal(d.state.phase, 'closed');
   }
 });
+test('pictures wanted before the first answer also get their slots', () => {
+  const d = new Driver();
+  d.do({ type: 'enter' });
+  d.do({ type: 'socket_open' });
+  const tracks = Array.from({ length: 12 }, (_, i) => camera(i, 100 + i));
+  d.hear(joined(7, { tracks }));
+  d.do({ type: 'view', show: tracks.map(({ track }) => ({ track, width: 200, height: 100 })) });
+  d.do({ type: 'offer_made', generation: 1, sdp: 'o', send: [] });
+  d.hear({ type: 'answer', id: d.id('offer'), sdp: 'a' });
+  assert.ok(d.effects.some((e) => e.type === 'peer_offer' && e.videoSlots === 17));
+});
