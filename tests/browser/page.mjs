@@ -97,7 +97,7 @@ const screens = {
   },
   'prejoin-recorded': async (s) => {
     server.clear();
-    server.state.policy = { name: 'Case 4417, settlement', recording: true, retention_days: 2555, organisation: 'Halden & Partners', join_rule: 'lobby' };
+    server.state.policy = { name: 'Case 4417, settlement', recording: true, retention_days: 2555, organisation: 'Halden & Partners', join: 'lobby' };
     const page = await open('/r/case-4417', s);
     await until('the preview', () => page.$('.preview video:not([hidden])'));
     return page;

@@ -4,6 +4,7 @@ import type { RoomClass } from '../sdk/index.ts';
 import { createRoom, Problem } from '../sdk/index.ts';
 import { fill, h, icon, set, shape } from './dom.ts';
 import { header, show } from './frame.ts';
+import { keepMaker } from './maker.ts';
 import { offeredClasses } from './offer.ts';
 import { t } from './texts.ts';
 
@@ -74,7 +75,8 @@ export async function landing(go: (path: string) => void): Promise<void> {
     set(create, { disabled: true });
     fill(create, t('landing.creating'));
     try {
-      await createRoom({ name: slug, class: chosen });
+      const token = await createRoom({ name: slug, class: chosen });
+      if (token) keepMaker(slug, token);
       go(`/r/${slug}`);
     } catch (why) {
       const status = why instanceof Problem ? why.status : -1;

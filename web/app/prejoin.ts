@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Before joining: who can read the room, what is kept, how one looks and sounds. Nothing is sent from here. */
 import type { RoomPolicy } from '../sdk/index.ts';
-import { guestToken, Problem, roomPolicy } from '../sdk/index.ts';
+import { guestToken, namedToken, Problem, roomPolicy } from '../sdk/index.ts';
 import { call } from './call.ts';
 import { choices, keep } from './choices.ts';
 import { fill, h, set, shape } from './dom.ts';
 import { ended, reasonOf } from './ended.ts';
 import { header, show } from './frame.ts';
 import { LocalMedia } from './local.ts';
+import { MAKER_CAN, makerOf } from './maker.ts';
 import { canSealHere, sealerMaker } from './offer.ts';
 import { preview } from './preview.ts';
 import { t } from './texts.ts';
@@ -40,7 +41,7 @@ export function whoCard(policy: RoomPolicy): HTMLElement {
   const c = policy.class;
   const org = textOf(policy, 'organisation') ?? textOf(policy, 'org') ?? '';
   const recording = policy.facts['recording'];
-  const rule = textOf(policy, 'join_rule') ?? textOf(policy, 'join') ?? 'link';
+  const rule = textOf(policy, 'join') ?? 'link';
   const days = policy.facts['retention_days'];
   const facts: HTMLElement[] = [];
   if (c === 'governed') {
@@ -97,7 +98,10 @@ export async function prejoin(room: string, fragment: string, go: (path: string)
     set(join, { disabled: true });
     fill(join, t('pre.joining'));
     keep({ name: wanted });
-    const ask = (): Promise<string> => guestToken(room, wanted);
+    const ask = (): Promise<string> => {
+      const maker = makerOf(room);
+      return maker ? namedToken(room, wanted, MAKER_CAN, maker).catch(() => guestToken(room, wanted)) : guestToken(room, wanted);
+    };
     try {
       const token = given ?? (await ask());
       const sealer = policy.class === 'governed' ? undefined : await sealerMaker()?.(room, fragment, wanted);

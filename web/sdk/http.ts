@@ -37,10 +37,25 @@ const post = (body: unknown, token?: string): RequestInit => ({
   body: JSON.stringify(body),
 });
 
+/** Makes a room. Answers the maker's token, which may moderate, where the server gives one. */
 export async function createRoom(
   room: { name: string; class: RoomClass; policy?: unknown }, token?: string, server?: string,
-): Promise<void> {
-  await ask('/api/v1/rooms', post(room, token), server);
+): Promise<string | undefined> {
+  const response = await ask('/api/v1/rooms', post(room, token), server);
+  const body: unknown = await response.json().catch(() => undefined);
+  const made = typeof body === 'object' && body !== null ? (body as Record<string, unknown>)['token'] : undefined;
+  return typeof made === 'string' ? made : undefined;
+}
+async function tokenFrom(path: string, init: RequestInit, server: string | undefined): Promise<string> {
+  const response = await ask(path, init, server);
+  const body: unknown = await response.json();
+  const token = typeof body === 'object' && body !== null ? (body as Record<string, unknown>)['token'] : undefined;
+  if (typeof token !== 'string') throw new Problem(502, '', 'unreadable');
+  return token;
+}
+/** A token with this name and these rights, given by one that may give them: a room's maker takes one to join with. */
+export function namedToken(room: string, name: string, can: readonly string[], bearer: string, server?: string): Promise<string> {
+  return tokenFrom(`/api/v1/rooms/${encodeURIComponent(room)}/tokens`, post({ name, can }, bearer), server);
 }
 
 export async function roomPolicy(room: string, server?: string): Promise<RoomPolicy> {
@@ -57,10 +72,6 @@ export async function roomPolicy(room: string, server?: string): Promise<RoomPol
 }
 
 /** A token for an hour, where the room lets guests in by its link. */
-export async function guestToken(room: string, name: string, server?: string): Promise<string> {
-  const response = await ask(`/api/v1/rooms/${encodeURIComponent(room)}/guest`, post({ name }), server);
-  const body: unknown = await response.json();
-  const token = typeof body === 'object' && body !== null ? (body as Record<string, unknown>)['token'] : undefined;
-  if (typeof token !== 'string') throw new Problem(502, '', 'unreadable');
-  return token;
+export function guestToken(room: string, name: string, server?: string): Promise<string> {
+  return tokenFrom(`/api/v1/rooms/${encodeURIComponent(room)}/guest`, post({ name }), server);
 }

@@ -12,6 +12,6 @@ export type { FrameSealer, SealedMember, SealedState, SealerHost } from './seal.
 export type { CaptureOptions, Device, DeviceKind, DeviceTrouble, Opened } from './devices.ts';
 export { LevelMeter, listDevices, openCamera, openMicrophone, openScreen, troubleOf } from './devices.ts';
 export type { RoomPolicy } from './http.ts';
-export { createRoom, guestToken, Problem, roomPolicy } from './http.ts';
+export { createRoom, guestToken, namedToken, Problem, roomPolicy } from './http.ts';
 export type { CallQuality, Grade, ReceivedQuality } from './stats.ts';
 export { gradeOf, Quality } from './stats.ts';
