@@ -19,7 +19,7 @@ export function firefox({ prefs = {}, ...rest } = {}) {
   return puppeteer.launch({
     browser: 'firefox', executablePath: FIREFOX, headless: true, acceptInsecureCerts: true, protocolTimeout: 60000, ...rest,
     extraPrefsFirefox: {
-      'media.navigator.streams.fake': true, 'media.navigator.permission.disabled': true, 'media.autoplay.default': 0, 'media.gmp-manager.updateEnabled': false,
+      'media.navigator.streams.fake': true, 'media.navigator.permission.disabled': true, 'media.autoplay.default': 0, 'media.autoplay.blocking_policy': 0, 'media.autoplay.block-webaudio': false, 'media.gmp-manager.updateEnabled': false,
       'services.settings.server': 'data:,#remote-settings-dummy/v1', 'network.captive-portal-service.enabled': false, 'network.connectivity-service.enabled': false,
       'app.normandy.enabled': false, 'intl.accept_languages': 'en', ...prefs,
     },

@@ -3,7 +3,7 @@
 import { until } from './browser.mjs';
 
 /** Runs in the page before its own scripts. */
-export function standIn({ colour, hertz, name }) {
+export function standIn({ colour, hertz, name, ownTone }) {
   const canvas = (w, h, paint) => {
     const c = document.createElement('canvas');
     [c.width, c.height] = [w, h];
@@ -35,8 +35,11 @@ export function standIn({ colour, hertz, name }) {
     void a.resume();
     return out.stream.getAudioTracks()[0];
   };
+  if (!/^http/.test(location.protocol)) return; // the empty page before
   localStorage.setItem('incamera', JSON.stringify({ ...JSON.parse(localStorage.getItem('incamera') ?? '{}'), name, language: 'en' }));
-  navigator.mediaDevices.getUserMedia = async (want) => new MediaStream([want.audio ? tone() : camera()]);
+  // Firefox runs no audio graph on a machine without a sound card: there its own stand-in for a microphone hums.
+  const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  navigator.mediaDevices.getUserMedia = async (want) => (want.audio && ownTone ? real({ audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false } }) : new MediaStream([want.audio ? tone() : camera()]));
   navigator.mediaDevices.getDisplayMedia = async () => new MediaStream([screen()]);
   const Real = window.RTCPeerConnection;
   window.peers = [];
@@ -84,6 +87,20 @@ export function standIn({ colour, hertz, name }) {
     }
     return [...heard];
   };
+  /** How many received sounds grow in energy between two looks. */
+  let energies = new Map();
+  window.sounds = async () => {
+    const now = new Map();
+    let grew = 0;
+    (await window.peers.at(-1)?.getStats())?.forEach((row) => {
+      if (row.type !== 'inbound-rtp' || row.kind !== 'audio') return;
+      now.set(row.id, row.totalAudioEnergy ?? 0);
+      if ((row.totalAudioEnergy ?? 0) > (energies.get(row.id) ?? 0) + 0.002) grew++;
+    });
+    const first = energies.size === 0;
+    energies = now;
+    return first ? -1 : grew;
+  };
   window.decoded = async () => {
     let frames = 0;
     (await window.peers.at(-1)?.getStats())?.forEach((row) => { if (row.type === 'inbound-rtp' && row.kind === 'video') frames += row.framesDecoded ?? 0; });
@@ -94,8 +111,8 @@ export function standIn({ colour, hertz, name }) {
 const near = (a, b, by) => a.every((v, i) => Math.abs(v - b[i]) <= by);
 
 export class Person {
-  constructor(browser, origin, { name, colour, hertz }) {
-    Object.assign(this, { browser, origin, name, colour, hertz });
+  constructor(browser, origin, { name, colour, hertz, ownTone = false }) {
+    Object.assign(this, { browser, origin, name, colour, hertz, ownTone });
   }
   async open(path) {
     this.context = await this.browser.createBrowserContext();
@@ -104,7 +121,7 @@ export class Person {
     this.errors = [];
     this.page.on('pageerror', (why) => this.errors.push(why.message));
     this.page.on('console', (m) => { if (m.type() === 'error' || m.type() === 'warn') this.errors.push(m.text()); });
-    await this.page.evaluateOnNewDocument(standIn, { name: this.name, colour: this.colour, hertz: this.hertz });
+    await this.page.evaluateOnNewDocument(standIn, { name: this.name, colour: this.colour, hertz: this.hertz, ownTone: this.ownTone });
     await this.page.goto(this.origin + path, { waitUntil: 'load' });
   }
   eval(f, ...a) {
@@ -141,14 +158,16 @@ export class Person {
     await until(`${this.name}: frames grow`, async () => (await this.eval(() => window.decoded())) > before, 5000, 60);
     return took;
   }
-  async hears(others, ms = 12000) {
+  async hears(others, ms = 12000, among = others.length) {
+    if (this.ownTone) return until(`${this.name} hears ${among}`, async () => (await this.eval(() => window.sounds())) === among, ms, 400);
     return until(`${this.name} hears ${others.map((o) => `${o.name} (${o.hertz} Hz)`).join(', ')}`, async () => {
       const tones = await this.eval(() => window.tones());
       if (others.every((o) => tones.some((t) => Math.abs(t - o.hertz) < 40))) return true;
       throw new Error(JSON.stringify(tones));
     }, ms, 120);
   }
-  async doesNotHear(other, ms = 8000) {
+  async doesNotHear(other, ms = 8000, among = 0) {
+    if (this.ownTone) return until(`${this.name} hears only ${among}`, async () => (await this.eval(() => window.sounds())) === among, ms, 400);
     return until(`${this.name} hears ${other.name} no more`, async () => !(await this.eval(() => window.tones())).some((t) => Math.abs(t - other.hertz) < 40), ms, 120);
   }
   /** The order of the tiles. */
