@@ -170,10 +170,12 @@ void people_expel(struct keeper *k, struct person *p, const char *reason, const 
 void people_knocks(struct keeper *k, struct place *at);
 
 /* --- keeper_join: asking, entering, acting --- */
+#define PLAIN_LABEL_MAX 32
 struct asking {
     struct facts facts;
     struct token token; /* when facts.who.token */
     char room[65], who[80], from[64];
+    char label[PLAIN_LABEL_MAX + 1]; /* plain development listener: what the bearer called itself */
     const struct rule_text *rule;
     struct verdict verdict;
 };

@@ -206,8 +206,8 @@ static void fill_verdict(struct keeper *k, struct asking *a)
     } else {
         char handle[23] = "";
         if (random_handle(k, handle)) handle[0] = 0;
-        snprintf(v->subject, sizeof v->subject, "%s", handle);
-        snprintf(v->name, sizeof v->name, "guest");
+        snprintf(v->subject, sizeof v->subject, "%s", a->label[0] ? a->label : handle);
+        snprintf(v->name, sizeof v->name, "%s", a->label[0] ? a->label : "guest");
         v->expires.ms = now + DEV_STAY_MS;
     }
     if (k->room.not_after_ms && v->expires.ms > k->room.not_after_ms) v->expires.ms = k->room.not_after_ms;
@@ -267,6 +267,19 @@ static void make_on_demand(struct keeper *k, struct span room, struct span from)
         log_event(LOG_INFO, "room.made", "room=%s", log_name(room).text);
 }
 
+/* On the plain development listener a bearer that is no token (it has no dots) is just a name: who publishes and
+ * watches under one name is one person, as in benches. */
+static bool plain_label(struct span bearer)
+{
+    if (bearer.n == 0 || bearer.n > PLAIN_LABEL_MAX) return false;
+    for (size_t i = 0; i < bearer.n; i++) {
+        uint8_t c = bearer.p[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+        if (!letter) return false;
+    }
+    return true;
+}
+
 void join_message(struct keeper *k, uint64_t session, struct span body)
 {
     struct ipc_join m;
@@ -274,10 +287,11 @@ void join_message(struct keeper *k, uint64_t session, struct span body)
     if (get_ipc_join(body, &m)) return;
     /* front sends a second join of a session only when its engine died: it may know that sooner than we do */
     if (people_of(k, session)) people_drop(k, people_of(k, session));
-    bool plain = m.plain_dev && k->conf.config->dev && m.token.n == 0 &&
-                 (m.entry == ENTRY_WHIP || m.entry == ENTRY_WHEP);
+    bool plain = m.plain_dev && k->conf.config->dev && (m.entry == ENTRY_WHIP || m.entry == ENTRY_WHEP) &&
+                 (m.token.n == 0 || plain_label(m.token));
     if (plain) make_on_demand(k, m.room, m.from);
-    ask_begin(k, &a, VERB_JOIN, m.token, m.room, m.from);
+    ask_begin(k, &a, VERB_JOIN, plain ? SPAN_NONE : m.token, m.room, m.from);
+    if (plain && m.token.n) memcpy(a.label, m.token.p, m.token.n);
     a.facts.who.plain_dev = plain;
     a.facts.room.named = true;
     if (k->draining || !k->vault) {
