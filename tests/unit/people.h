@@ -41,6 +41,8 @@ struct person {
     struct secret sign;
     uint8_t sign_pub[CRYPTO_PUBLIC_MAX];
     char name[PEOPLE_TEXT];
+    uint8_t identity[64]; /* in place of the name, when it has a length */
+    size_t identity_n;
     struct invitee key;
     struct group *g;
 };
@@ -52,7 +54,7 @@ static inline enum err person_keys(struct person *p, uint16_t suite)
     struct draft *d;
     enum err e = suite_init(&s, suite, &people_crypto);
     if (e == OK && p->sign.n == 0) e = suite_sign_new(&s, &p->sign, p->sign_pub);
-    struct leaf_params l = {.identity = span_str(p->name),
+    struct leaf_params l = {.identity = p->identity_n ? SPAN(p->identity, p->identity_n) : span_str(p->name),
                             .signature_key = SPAN(p->sign_pub, s.nspk),
                             .extension_types = types,
                             .extension_count = 2,
