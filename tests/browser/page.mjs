@@ -12,7 +12,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const root = resolve(here, '../..');
 const folder = resolve(process.argv[2] ?? join(root, 'build/check/screens'));
 const only = process.env.ONLY ? new RegExp(process.env.ONLY) : undefined;
-const quick = process.env.QUICK === '1';
+const full = process.env.FULL === '1';
 mkdirSync(folder, { recursive: true });
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const SIZES = [['1440', 1440, 900], ['820', 820, 1180], ['390', 390, 844]];
@@ -256,16 +256,18 @@ const screens = {
   },
 };
 
-// What is looked at everywhere; the rest is looked at wide and light, and on a phone in the dark.
+// What is looked at at all sizes, light and dark, with FULL=1; else wide and light, on a tablet in the light, on a phone in the dark.
+// The rest is looked at wide and light, and on a phone in the dark.
 const EVERYWHERE = new Set(['landing', 'prejoin', 'call-2', 'call-9', 'call-share', 'panel-who', 'panel-chat', 'end-stopped']);
 for (const [name, come] of Object.entries(screens)) {
   if (only && !only.test(name)) continue;
   for (const [label, width, height] of SIZES) {
     for (const dark of [false, true]) {
-      if ((quick || !EVERYWHERE.has(name)) && !((label === '1440' && !dark) || (label === '390' && dark))) continue;
-      const full = `${name}-${label}-${dark ? 'dark' : 'light'}`;
+      const usual = (label === '1440' && !dark) || (label === '390' && dark) || (EVERYWHERE.has(name) && label === '820' && !dark);
+      if (!usual && !(full && EVERYWHERE.has(name))) continue;
+      const shot = `${name}-${label}-${dark ? 'dark' : 'light'}`;
       let page;
-      if (await checks.is(`${full}: comes up`, async () => { page = await come({ width, height, dark }); })) await look(full, page);
+      if (await checks.is(`${shot}: comes up`, async () => { page = await come({ width, height, dark }); })) await look(shot, page);
       if (page) await close(page);
     }
   }
