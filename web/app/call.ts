@@ -322,7 +322,7 @@ class CallScreen {
   }
   #more(button: HTMLElement): void {
     const { state } = this.#room;
-    const items: MenuItem[] = EMOJI.map((emoji) => ({ text: emoji, act: () => this.#room.react(emoji) }));
+    const items: MenuItem[] = EMOJI.map((emoji) => ({ text: emoji, small: true, act: () => this.#room.react(emoji) }));
     items.unshift({ text: t('menu.react'), act: () => undefined, heading: true });
     const phone = innerWidth < 600;
     if (phone) {

@@ -7,6 +7,8 @@ export interface MenuItem {
   readonly act: () => void;
   readonly checked?: boolean;
   readonly danger?: boolean;
+  /** small, several beside each other */
+  readonly small?: boolean;
   /** a heading between items, not chosen */
   readonly heading?: boolean;
 }
@@ -37,7 +39,7 @@ export function openMenu(button: HTMLElement, items: readonly MenuItem[]): void 
       continue;
     }
     const b = h('button', {
-      role: item.checked === undefined ? 'menuitem' : 'menuitemradio', type: 'button', tabindex: -1, class: item.danger ? 'danger' : undefined,
+      role: item.checked === undefined ? 'menuitem' : 'menuitemradio', type: 'button', tabindex: -1, class: item.danger ? 'danger' : item.small ? 'emoji' : undefined,
       'aria-checked': item.checked === undefined ? undefined : String(item.checked),
       onclick: () => {
         close();
@@ -50,7 +52,7 @@ export function openMenu(button: HTMLElement, items: readonly MenuItem[]): void 
   }
   menu.addEventListener('keydown', (e) => {
     const at = buttons.indexOf(document.activeElement as HTMLButtonElement);
-    const to = e.key === 'ArrowDown' ? at + 1 : e.key === 'ArrowUp' ? at - 1 : e.key === 'Home' ? 0 : e.key === 'End' ? buttons.length - 1 : undefined;
+    const to = e.key === 'ArrowDown' || e.key === 'ArrowRight' ? at + 1 : e.key === 'ArrowUp' || e.key === 'ArrowLeft' ? at - 1 : e.key === 'Home' ? 0 : e.key === 'End' ? buttons.length - 1 : undefined;
     if (to !== undefined) {
       e.preventDefault();
       e.stopPropagation();
