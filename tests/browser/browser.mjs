@@ -28,7 +28,7 @@ export function firefox({ prefs = {}, ...rest } = {}) {
 export const haveBrowsers = () => existsSync(CHROMIUM) && existsSync(FIREFOX);
 
 /** Waits for f (in this process) to answer something true; fails with `what` after `ms`. Answers how long it took. */
-export async function until(what, f, ms = 10000, every = 100) {
+export async function until(what, f, ms = 15000, every = 100) {
   const start = Date.now();
   let last;
   while (Date.now() - start < ms) {

@@ -83,10 +83,10 @@ if (go) {
     const before = await ana.tiles();
     await ben.page.reload({ waitUntil: 'load' });
     await ben.join();
-    await ben.sees([ana, eve, dan]);
-    await Promise.all([ana.sees([ben]), eve.sees([ben])]);
+    const times = await Promise.all([ben.sees([ana, eve, dan]), ana.sees([ben]), eve.sees([ben])]);
     const after = await ana.tiles();
-    return `${before.join(' ')} → ${after.join(' ')}`;
+    if (before.join() !== after.join()) throw new Error(`${before.join(' ')} → ${after.join(' ')}`);
+    return `Ben sees all after ${times[0]} ms; is seen by Ana after ${times[1]} ms, by Eve after ${times[2]} ms`;
   });
   await checks.is('a moderator removes one: gone at once, and the same access does not come back', async () => {
     await ana.page.keyboard.press('p');

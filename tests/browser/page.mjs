@@ -53,7 +53,7 @@ async function inCall(people, size = {}, options = {}) {
   await page.click('.pre-form .primary');
   await until('the call', () => page.$('.call'));
   const pictures = Math.min(people.filter((p) => p.camera !== false).length, size.width < 600 ? 5 : 25);
-  await until('pictures', () => page.evaluate((n) => document.querySelectorAll('.tile.live:not([hidden])').length >= n, pictures), 10000);
+  await until('pictures', () => page.evaluate((n) => document.querySelectorAll('.tile.live:not([hidden])').length >= n, pictures), 25000);
   return page;
 }
 
