@@ -140,6 +140,10 @@ static const char *refuses(struct sheet *sh, const json_t *history, struct group
         struct span auth = group_authenticator(g);
         WANT(auth.n == 32);
         memcpy(before, auth.p, 32);
+        size_t j;
+        json_t *p;
+        json_array_foreach(json_object_get(e, "proposals"), j, p)(void) !take(
+            g, hex_of(sh, p)); /* one alone may be in order; the commit is not */
         WANT(take(g, vec_hex(sh, e, "commit")) != OK);
         memcpy(after, group_authenticator(g).p, 32);
         WANT(memcmp(before, after, 32) == 0);
@@ -191,6 +195,11 @@ static const char *history(struct sheet *sh, const json_t *c, const struct suite
     struct group *g;
     static char why[100];
     enum err e = group_join(&conf, &with, &g);
+    if (json_is_true(json_object_get(c, "must_reject")) &&
+        json_is_null(json_object_get(c, "initial_epoch_authenticator"))) {
+        if (e == OK) group_free(g);
+        return e ? NULL : "a Welcome that must be refused was taken";
+    }
     snprintf(why, sizeof why, "join: %s", err_text(e));
     if (e) return why;
     const char *bad = live(sh, c, &g);

@@ -16,7 +16,7 @@
 #define GROUP_PROPOSALS_MAX 1024 /* remembered for one epoch */
 #define GROUP_PAST_MAX      4    /* past epochs whose late application messages can still be opened */
 #define GROUP_RESUME_MAX    16   /* past epochs whose resumption PSK can be used */
-#define GROUP_PSKS_MAX      32   /* external PSKs known */
+#define GROUP_PSKS_MAX      64   /* external PSKs known */
 #define GROUP_ID_MAX        256
 #define GROUP_PADDING       256 /* application messages grow to a multiple of this */
 
