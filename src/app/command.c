@@ -67,8 +67,8 @@ int words_read(struct words *w, int argc, char **argv, const char *const *names,
 {
     static const char *const common[] = {"--data", "!--json", NULL};
     *w = (struct words){0};
-    for (const char *const *list = common, *const *n = list; list; list = list == common ? names : NULL)
-        for (n = list; n && *n; n++)
+    for (const char *const *list = common; list; list = list == common ? names : NULL)
+        for (const char *const *n = list; *n; n++)
             w->option[w->options++] = (struct option){**n == '!' ? *n + 1 : *n, **n == '!', NULL};
     for (int i = 0; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {

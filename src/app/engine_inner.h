@@ -18,7 +18,7 @@
 #define ROOM_KEY    64
 
 struct engine_room {
-    struct room *room; /* NULL: free */
+    struct room *room;         /* NULL: free */
     struct delivery *delivery; /* sealed and witnessed rooms: the order of their epochs */
     usec wake;
     bool touched, reap;

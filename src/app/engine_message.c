@@ -155,12 +155,12 @@ static enum err open_room(struct engine *e, const struct verdict *v, struct engi
     struct span name = span_str(v->room);
     uint8_t key[ROOM_KEY];
     uint32_t i = 0;
+    assert(e->room);
     *room = find_room(e, name);
     if (*room) return OK;
     while (i < e->room_count && e->room[i].room)
         i++;
     if (i == ENGINE_ROOMS_MAX) return ERR_FULL;
-    assert(e->room);
     struct engine_room *r = &e->room[i];
     enum err err = room_new(&e->room_conf, name, v->room_class, e->now, &r->room);
     if (err) return err;

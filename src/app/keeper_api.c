@@ -5,6 +5,7 @@
 #include "base/read.h"
 
 #include <stdio.h>
+#include <assert.h>
 
 #define JSON_TYPE "application/json"
 
@@ -205,6 +206,7 @@ static void member_kick(struct question *q)
         json_uint(&t, UINT32_MAX, &number) ? NULL : people_member(k, at, (uint32_t)number, PERSON_IN);
     q->a.facts.object.there = p != NULL;
     if (!allowed(q, p ? p->subject : "")) return;
+    assert(p); /* policy says no to what is not there */
     enum err e =
         store_bar(&k->store, span_str(q->a.room), span_str(p->subject), span_str(p->name), k->conf.wall());
     if (!done(q, e)) return;

@@ -6,6 +6,7 @@
 #include "wire/base64url.h"
 
 #include <stdio.h>
+#include <assert.h>
 
 #define MEMBERS_DEFAULT 500
 #define OPEN_TO_ALL     (CAN_PUBLISH | CAN_SUBSCRIBE | CAN_CHAT | CAN_SHARE)
@@ -274,7 +275,8 @@ static bool plain_label(struct span bearer)
     if (bearer.n == 0 || bearer.n > PLAIN_LABEL_MAX) return false;
     for (size_t i = 0; i < bearer.n; i++) {
         uint8_t c = bearer.p[i];
-        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                      c == '-' || c == '_';
         if (!letter) return false;
     }
     return true;
@@ -369,6 +371,7 @@ static void act_admit(struct keeper *k, struct person *object, struct place *at,
 {
     struct facts f = {.verb = VERB_JOIN, .audit = true};
     struct room_row_db *r = &k->room;
+    assert(object); /* policy says no to what is not there */
     if (!flag) {
         people_expel(k, object, "denied", "You were not let in.", 0);
     } else if (store_begin(&k->store)) {

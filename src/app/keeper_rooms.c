@@ -20,16 +20,6 @@ struct wanted { /* a request for a room, as its body says it */
     const char *fault, *title;
 };
 
-static enum err take_string(struct json *j, char *into, size_t size)
-{
-    struct json_token t;
-    struct span out;
-    enum err e = json_expect(j, JSON_STRING, &t);
-    if (!e) e = json_text(&t, MSPAN(into, size - 1), &out);
-    if (!e) into[out.n] = 0;
-    return e;
-}
-
 static enum err take_policy_member(struct json *j, const struct json_token *key, struct wanted *x)
 {
     static const struct {
@@ -39,7 +29,7 @@ static enum err take_policy_member(struct json *j, const struct json_token *key,
     struct json_token t;
     char word[16];
     if (json_is(key, "join")) {
-        enum err e = take_string(j, word, sizeof word);
+        enum err e = json_take_text(j, word, sizeof word);
         x->rule = strcmp(word, "link") == 0    ? RULE_LINK
                   : strcmp(word, "lobby") == 0 ? RULE_LOBBY
                                                : RULE_TOKEN;
@@ -52,7 +42,7 @@ static enum err take_policy_member(struct json *j, const struct json_token *key,
     }
     for (unsigned i = 0; i < COUNT_OF(who); i++) {
         if (!json_is(key, who[i].name)) continue;
-        enum err e = take_string(j, word, sizeof word);
+        enum err e = json_take_text(j, word, sizeof word);
         if (!e && strcmp(word, "moderators") == 0) x->closed |= who[i].can;
         return e ? e : strcmp(word, "moderators") == 0 || strcmp(word, "everyone") == 0 ? OK : ERR_RANGE;
     }
@@ -98,10 +88,10 @@ static enum err read_wanted(struct span body, struct wanted *x)
         if (name || id) {
             if (named) return ERR_EXISTS;
             named = true;
-            e = take_string(&j, x->name, sizeof x->name);
+            e = json_take_text(&j, x->name, sizeof x->name);
             if (e || !x->name[0]) x->fault = name ? "name" : "room_id";
         } else if (json_is(&t, "class")) {
-            e = take_string(&j, x->class_name, sizeof x->class_name);
+            e = json_take_text(&j, x->class_name, sizeof x->class_name);
             if (e) x->fault = "class";
         } else if (json_is(&t, "policy")) {
             e = take_policy(&j, x);

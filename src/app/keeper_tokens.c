@@ -102,16 +102,6 @@ static bool read_ttl(struct span s, uint64_t *out)
     return true;
 }
 
-static enum err take_string(struct json *j, char *into, size_t size)
-{
-    struct json_token t;
-    struct span out;
-    enum err e = json_expect(j, JSON_STRING, &t);
-    if (!e) e = json_text(&t, MSPAN(into, size - 1), &out);
-    if (!e) into[out.n] = 0;
-    return e;
-}
-
 static enum err take_rights(struct json *j, uint32_t *can)
 {
     struct json_token t;
@@ -153,13 +143,13 @@ static enum err read_wanted(struct span body, struct wanted *x)
         e = json_next(&j, &t);
         if (e || t.kind == JSON_OBJECT_END) break;
         if (json_is(&t, "name")) {
-            e = take_string(&j, x->name, sizeof x->name);
+            e = json_take_text(&j, x->name, sizeof x->name);
             if (e || (x->name[0] && !person_name_valid(span_str(x->name)))) x->fault = "name";
         } else if (json_is(&t, "subject")) {
-            e = take_string(&j, x->subject, sizeof x->subject);
+            e = json_take_text(&j, x->subject, sizeof x->subject);
             if (e || !x->subject[0]) x->fault = "subject";
         } else if (json_is(&t, "kind")) {
-            e = take_string(&j, x->kind, sizeof x->kind);
+            e = json_take_text(&j, x->kind, sizeof x->kind);
             if (e || (strcmp(x->kind, "person") != 0 && strcmp(x->kind, "machine") != 0)) x->fault = "kind";
         } else if (json_is(&t, "can")) {
             x->has_can = true;

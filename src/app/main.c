@@ -14,10 +14,12 @@ static int serve(int argc, char **argv)
     enum err e = config_read(&config, argc, argv, &fault);
     if (e == ERR_CLOSED) {
         say("usage: incamera serve [--config FILE] [--data DIR] [--listen ADDR:PORT] [--media ADDR:PORT]\n"
-            "       [--announce IP] [--engines N] [--turn ADDR:PORT] [--turn-allow-peer CIDR] [--origin URL]\n"
+            "       [--announce IP] [--engines N] [--turn ADDR:PORT] [--turn-allow-peer CIDR] [--origin "
+            "URL]\n"
             "       [--tls-certificate FILE --tls-key FILE] [--log LEVEL] [--dev [--listen-plain "
             "ADDR:PORT]]\n"
-            "--media, --announce, --turn-allow-peer and --origin may repeat. The file holds lines `key = value`;\n"
+            "--media, --announce, --turn-allow-peer and --origin may repeat. The file holds lines `key = "
+            "value`;\n"
             "INCAMERA_LISTEN and so on in the environment win over it, and flags over both.\n");
         return 0;
     }

@@ -18,13 +18,13 @@ struct mspan { /* bytes to write or change in place */
     size_t n;
 };
 
-#define SPAN(ptr, len) ((struct span){(const uint8_t *)(ptr), (len)})
-#define SPAN_LIT(lit) ((struct span){(const uint8_t *)(lit), sizeof(lit) - 1})
-#define SPAN_OF(array) ((struct span){(const uint8_t *)(array), sizeof(array)})
-#define SPAN_NONE ((struct span){NULL, 0})
+#define SPAN(ptr, len)  ((struct span){(const uint8_t *)(ptr), (len)})
+#define SPAN_LIT(lit)   ((struct span){(const uint8_t *)(lit), sizeof(lit) - 1})
+#define SPAN_OF(array)  ((struct span){(const uint8_t *)(array), sizeof(array)})
+#define SPAN_NONE       ((struct span){NULL, 0})
 #define MSPAN(ptr, len) ((struct mspan){(uint8_t *)(ptr), (len)})
 
-#define MUST_CHECK __attribute__((warn_unused_result))
+#define MUST_CHECK      __attribute__((warn_unused_result))
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 static inline struct span span_str(const char *s)

@@ -12,8 +12,8 @@ struct wall { /* wall clock, milliseconds since 1970-01-01 UTC */
     int64_t ms;
 };
 
-#define USEC_MS ((usec)1000)
-#define USEC_S ((usec)1000000)
+#define USEC_MS    ((usec)1000)
+#define USEC_S     ((usec)1000000)
 #define USEC_NEVER UINT64_MAX
 
 static inline usec usec_min(usec a, usec b)

@@ -8,9 +8,9 @@
 #include "base/span.h"
 
 struct writer {
-    uint8_t *p;     /* start of the buffer; NULL counts only */
-    size_t n, cap;  /* bytes written, bytes there are */
-    bool bad;       /* something did not fit */
+    uint8_t *p;    /* start of the buffer; NULL counts only */
+    size_t n, cap; /* bytes written, bytes there are */
+    bool bad;      /* something did not fit */
 };
 
 static inline struct writer writer_of(struct mspan m)

@@ -13,13 +13,13 @@
 
 enum path_kind { PATH_UDP, PATH_TCP };
 
-struct path { /* local and remote address of a 5-tuple; compared whole, so all padding bytes are 0 */
+struct path {       /* local and remote address of a 5-tuple; compared whole, so all padding bytes are 0 */
     uint8_t kind;   /* enum path_kind */
     uint8_t family; /* 4 or 6 */
     uint16_t local; /* which of our sockets (index), for PATH_TCP the listener */
     uint16_t port;  /* remote, host order */
     uint16_t pad;
-    uint32_t conn;  /* PATH_TCP: the connection's number, never reused within 2^32; 0 for UDP */
+    uint32_t conn;    /* PATH_TCP: the connection's number, never reused within 2^32; 0 for UDP */
     uint8_t addr[16]; /* remote; IPv4 in the first four bytes, the rest 0 */
 };
 static inline bool path_equal(const struct path *a, const struct path *b)
@@ -35,7 +35,7 @@ struct out_dest { /* kept by the owner of a path; zeroed at birth and when the p
 };
 
 struct out_pkt {
-    uint32_t at;   /* offset in the arena */
+    uint32_t at; /* offset in the arena */
     uint16_t n;
     uint16_t next; /* next of the same group, OUT_NONE at the end */
 };
@@ -54,7 +54,7 @@ struct out {
     struct out_group *group;
     uint16_t group_n, group_cap;
     uint32_t turn;
-    uint64_t dropped; /* packets refused because the tray was full */
+    uint64_t dropped;    /* packets refused because the tray was full */
     struct path open_to; /* of the reserved, not yet committed packet */
     struct out_dest *open_dest;
 };

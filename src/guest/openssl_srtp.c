@@ -39,7 +39,8 @@ static const EVP_CIPHER *cipher_of(enum srtp_profile p)
 static bool set_mac(struct srtp_cipher *c, struct span key)
 {
     char name[] = "SHA1";
-    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0), OSSL_PARAM_construct_end()};
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
+                           OSSL_PARAM_construct_end()};
     EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
     c->mac = hmac ? EVP_MAC_CTX_new(hmac) : NULL;
     EVP_MAC_free(hmac);
@@ -60,7 +61,8 @@ static struct srtp_cipher *cipher_open(enum srtp_profile p, struct span key, str
     return c;
 }
 
-static enum err seal(struct srtp_cipher *c, const uint8_t iv[12], struct span aad, struct span in, uint8_t *out)
+static enum err seal(struct srtp_cipher *c, const uint8_t iv[12], struct span aad, struct span in,
+                     uint8_t *out)
 {
     int n;
     if (EVP_CipherInit_ex(c->cipher, NULL, NULL, NULL, iv, 1) != 1 ||
@@ -99,7 +101,8 @@ static enum err mac(struct srtp_cipher *c, struct span a, struct span b, uint8_t
 {
     size_t n = 20;
     return EVP_MAC_init(c->mac, NULL, 0, NULL) == 1 && EVP_MAC_update(c->mac, a.p, a.n) == 1 &&
-                   (b.n == 0 || EVP_MAC_update(c->mac, b.p, b.n) == 1) && EVP_MAC_final(c->mac, tag, &n, n) == 1
+                   (b.n == 0 || EVP_MAC_update(c->mac, b.p, b.n) == 1) &&
+                   EVP_MAC_final(c->mac, tag, &n, n) == 1
                ? OK
                : ERR_CRYPTO;
 }

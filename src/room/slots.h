@@ -70,7 +70,7 @@ void slots_drop_track(struct track *t, usec now, struct news *news);
 /* Takes everything out of the member's slots, silently (it leaves). */
 void slots_empty(struct member *m);
 /* The payload type with which this section receives the codec, or NULL. */
-const struct slot_codec *slot_codec_for(const struct slot_codecs *c, const struct sdp_codec *codec);
+const struct slot_codec *slot_codec_for(const struct slot_codecs *codecs, const struct sdp_codec *c);
 /* The layer this slot wants of its track, by the size it is shown in. */
 void slot_choose_layer(struct slot *s);
 

@@ -73,7 +73,7 @@ static void count_arrival(struct layer *l, usec now, const struct track *t, cons
     }
     l->transit = transit;
     if (usec_since(now, l->window) >= USEC_S / 2) {
-        if (l->window)
+        if (l->window && now > l->window)
             l->bps = (uint32_t)((uint64_t)l->window_bytes * 8 * USEC_S / usec_since(now, l->window));
         l->window = now;
         l->window_bytes = 0;

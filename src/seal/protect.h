@@ -17,8 +17,8 @@ struct protect { /* an epoch's keys, borrowed */
     struct span context; /* encoded GroupContext */
 };
 struct protect_opened {
-    struct mls_signed is; /* points into the message and into `plain` */
-    struct blob plain;    /* to be dropped */
+    struct mls_signed is;     /* points into the message and into `plain` */
+    struct blob plain;        /* to be dropped */
     struct ratchet_step step; /* to be accepted once the message is believed, or dropped */
 };
 

@@ -4,6 +4,7 @@
 #ifndef SEAL_TREEMATH_H
 #define SEAL_TREEMATH_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -26,10 +27,12 @@ static inline uint32_t node_level(uint32_t x)
 /* Children of a node that is no leaf. */
 static inline uint32_t node_left(uint32_t x)
 {
+    assert(x & 1);
     return x ^ 1u << (node_level(x) - 1);
 }
 static inline uint32_t node_right(uint32_t x)
 {
+    assert(x & 1);
     return x ^ 3u << (node_level(x) - 1);
 }
 /* Parent and sibling of a node that is not the root. */

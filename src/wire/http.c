@@ -91,8 +91,8 @@ static bool next_line(struct reader *r, struct span *line)
 static uint8_t method_of(struct span s)
 {
     static const char *const names[] = {"", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
-    for (uint8_t i = HTTP_GET; i < COUNT_OF(names); i++)
-        if (span_equal(s, span_str(names[i]))) return i;
+    for (size_t i = HTTP_GET; i < COUNT_OF(names); i++)
+        if (span_equal(s, span_str(names[i]))) return (uint8_t)i;
     return HTTP_OTHER;
 }
 
@@ -131,7 +131,7 @@ enum err http_path_read(struct span raw, struct http_path *p)
         for (i++; i < raw.n && raw.p[i] != '/'; i++) {
             uint8_t c = raw.p[i];
             if (c == '%') {
-                c = (uint8_t)(hex_of(raw.p[i + 1]) << 4 | hex_of(raw.p[i + 2]));
+                c = (uint8_t)((unsigned)hex_of(raw.p[i + 1]) << 4 | (unsigned)hex_of(raw.p[i + 2]));
                 i += 2;
                 if (c <= ' ' || c >= 0x7f || c == '/' || c == '\\' || c == '%') return ERR_FORMAT;
             }

@@ -373,6 +373,16 @@ enum err json_text(const struct json_token *t, struct mspan into, struct span *o
     return OK;
 }
 
+enum err json_take_text(struct json *j, char *into, size_t size)
+{
+    struct json_token t;
+    struct span out = SPAN_NONE;
+    enum err e = json_expect(j, JSON_STRING, &t);
+    if (!e) e = json_text(&t, MSPAN(into, size - 1), &out);
+    if (!e) into[out.n] = 0;
+    return e;
+}
+
 bool json_is(const struct json_token *t, const char *text)
 {
     struct span s = span_str(text);

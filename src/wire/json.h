@@ -63,6 +63,8 @@ enum err json_check(struct span text) MUST_CHECK;
 
 /* Unescapes a KEY or STRING into `into`; *out is the part used. ERR_LIMIT when it does not fit. */
 enum err json_text(const struct json_token *t, struct mspan into, struct span *out) MUST_CHECK;
+/* The next value, which must be a STRING, as a C string in `into`. ERR_LIMIT when it does not fit in size - 1 bytes. */
+enum err json_take_text(struct json *j, char *into, size_t size) MUST_CHECK;
 /* Whether a KEY or STRING, unescaped, is this text. */
 bool json_is(const struct json_token *t, const char *text);
 /* A NUMBER written as an integer without sign, fraction or exponent, at most max. ERR_FORMAT, ERR_RANGE. */

@@ -1,31 +1,63 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "wire/room_messages.h"
 
-#define SHAPE_OF(fields) {fields, (uint8_t)COUNT_OF(fields)}
-#define UINT(n, m)       {.name = n, .kind = FIELD_UINT, .max = m}
-#define BOOL(n)          {.name = n, .kind = FIELD_BOOL}
-#define TEXT(n, m)       {.name = n, .kind = FIELD_TEXT, .max = m}
-#define TEXTS(n, c, m)   {.name = n, .kind = FIELD_LIST_TEXT, .max = c, .item_max = m}
-#define LIST(n, c, s)    {.name = n, .kind = FIELD_LIST, .max = c, .shape = &(s)}
-#define OBJECT(n, s)     {.name = n, .kind = FIELD_OBJECT, .shape = &(s)}
-#define MAYBE_UINT(n, m) {.name = n, .kind = FIELD_UINT, .optional = true, .max = m}
-#define MAYBE_TEXT(n, m) {.name = n, .kind = FIELD_TEXT, .optional = true, .max = m}
-#define ID               UINT("id", UINT32_MAX)
-#define MAYBE_ID         MAYBE_UINT("id", UINT32_MAX)
+#define SHAPE_OF(fields)                                                                                     \
+    {                                                                                                        \
+        fields, (uint8_t)COUNT_OF(fields)                                                                    \
+    }
+#define UINT(n, m)                                                                                           \
+    {                                                                                                        \
+        .name = n, .kind = FIELD_UINT, .max = m                                                              \
+    }
+#define BOOL(n)                                                                                              \
+    {                                                                                                        \
+        .name = n, .kind = FIELD_BOOL                                                                        \
+    }
+#define TEXT(n, m)                                                                                           \
+    {                                                                                                        \
+        .name = n, .kind = FIELD_TEXT, .max = m                                                              \
+    }
+#define TEXTS(n, c, m)                                                                                       \
+    {                                                                                                        \
+        .name = n, .kind = FIELD_LIST_TEXT, .max = c, .item_max = m                                          \
+    }
+#define LIST(n, c, s)                                                                                        \
+    {                                                                                                        \
+        .name = n, .kind = FIELD_LIST, .max = c, .shape = &(s)                                               \
+    }
+#define OBJECT(n, s)                                                                                         \
+    {                                                                                                        \
+        .name = n, .kind = FIELD_OBJECT, .shape = &(s)                                                       \
+    }
+#define MAYBE_UINT(n, m)                                                                                     \
+    {                                                                                                        \
+        .name = n, .kind = FIELD_UINT, .optional = true, .max = m                                            \
+    }
+#define MAYBE_TEXT(n, m)                                                                                     \
+    {                                                                                                        \
+        .name = n, .kind = FIELD_TEXT, .optional = true, .max = m                                            \
+    }
+#define ID       UINT("id", UINT32_MAX)
+#define MAYBE_ID MAYBE_UINT("id", UINT32_MAX)
 
 /* nested shapes */
 static const struct field send_fields[] = {TEXT("mid", 16), TEXT("source", 16)};
 static const struct shape send_shape = SHAPE_OF(send_fields);
-static const struct field show_fields[] = {UINT("track", UINT32_MAX), UINT("width", 16384), UINT("height", 16384)};
+static const struct field show_fields[] = {UINT("track", UINT32_MAX), UINT("width", 16384),
+                                           UINT("height", 16384)};
 static const struct shape show_shape = SHAPE_OF(show_fields);
 static const struct field member_fields[] = {
-    UINT("member", UINT32_MAX), TEXT("name", ROOM_NAME_MAX), TEXT("kind", 16), BOOL("moderator"),
-    BOOL("hand"), UINT("since", 0),
+    UINT("member", UINT32_MAX),
+    TEXT("name", ROOM_NAME_MAX),
+    TEXT("kind", 16),
+    BOOL("moderator"),
+    BOOL("hand"),
+    UINT("since", 0),
 };
 static const struct shape member_shape = SHAPE_OF(member_fields);
 static const struct field track_fields[] = {
-    UINT("track", UINT32_MAX), UINT("member", UINT32_MAX), TEXT("source", 16), TEXT("kind", 8),
-    BOOL("muted"), TEXT("codec", 16),
+    UINT("track", UINT32_MAX), UINT("member", UINT32_MAX), TEXT("source", 16), TEXT("kind", 8), BOOL("muted"),
+    TEXT("codec", 16),
 };
 static const struct shape track_shape = SHAPE_OF(track_fields);
 static const struct field slot_fields[] = {TEXT("mid", 16), MAYBE_UINT("track", UINT32_MAX)};
@@ -34,9 +66,11 @@ static const struct field level_fields[] = {UINT("member", UINT32_MAX), UINT("le
 static const struct shape level_shape = SHAPE_OF(level_fields);
 static const struct field knock_fields[] = {UINT("knock", UINT32_MAX), TEXT("name", ROOM_NAME_MAX)};
 static const struct shape knock_shape = SHAPE_OF(knock_fields);
-static const struct field ice_fields[] = {TEXTS("urls", 8, 256), TEXT("username", 256), TEXT("credential", 256)};
+static const struct field ice_fields[] = {TEXTS("urls", 8, 256), TEXT("username", 256),
+                                          TEXT("credential", 256)};
 static const struct shape ice_shape = SHAPE_OF(ice_fields);
-static const struct field room_fields[] = {TEXT("name", 64), TEXT("class", 16), BOOL("locked"), BOOL("recording")};
+static const struct field room_fields[] = {TEXT("name", 64), TEXT("class", 16), BOOL("locked"),
+                                           BOOL("recording")};
 static const struct shape room_shape = SHAPE_OF(room_fields);
 
 /* from a client */
@@ -55,19 +89,24 @@ static const struct field admit[] = {ID, UINT("knock", UINT32_MAX), BOOL("admit"
 
 /* from the server */
 static const struct field joined[] = {
-    ID, UINT("member", UINT32_MAX), TEXTS("can", 32, 32), OBJECT("room", room_shape),
-    LIST("members", ROOM_MEMBERS_MAX, member_shape), LIST("tracks", ROOM_MEMBERS_MAX * 4, track_shape),
+    ID,
+    UINT("member", UINT32_MAX),
+    TEXTS("can", 32, 32),
+    OBJECT("room", room_shape),
+    LIST("members", ROOM_MEMBERS_MAX, member_shape),
+    LIST("tracks", ROOM_MEMBERS_MAX * 4, track_shape),
     LIST("ice", 8, ice_shape),
 };
 static const struct field error[] = {MAYBE_ID, TEXT("code", 32), TEXT("title", 256)};
 static const struct field answer[] = {ID, TEXT("sdp", ROOM_SDP_MAX)};
 static const struct field member_one[] = {OBJECT("member", member_shape)};
-static const struct field member_left[] = {UINT("member", UINT32_MAX), TEXT("reason", 32), MAYBE_UINT("by", UINT32_MAX)};
+static const struct field member_left[] = {UINT("member", UINT32_MAX), TEXT("reason", 32),
+                                           MAYBE_UINT("by", UINT32_MAX)};
 static const struct field track_one[] = {OBJECT("track", track_shape)};
 static const struct field track_off[] = {UINT("track", UINT32_MAX)};
 static const struct field slots[] = {LIST("slots", ROOM_SLOTS_MAX, slot_shape)};
-static const struct field chat_said[] = {UINT("member", UINT32_MAX), TEXT("text", ROOM_TEXT_MAX), UINT("at", 0),
-                                         UINT("seq", 0)};
+static const struct field chat_said[] = {UINT("member", UINT32_MAX), TEXT("text", ROOM_TEXT_MAX),
+                                         UINT("at", 0), UINT("seq", 0)};
 static const struct field reacted[] = {UINT("member", UINT32_MAX), TEXT("emoji", 32)};
 static const struct field speaking[] = {LIST("levels", 16, level_shape)};
 static const struct field asked[] = {TEXT("what", 16), TEXT("source", 16), UINT("by", UINT32_MAX)};

@@ -9,16 +9,16 @@
 
 enum room_message {
     /* from a client */
-    ROOM_JOIN = 1,    /* front asks the keeper */
-    ROOM_OFFER,       /* engine */
-    ROOM_TRACK,       /* engine */
-    ROOM_VIEW,        /* engine */
-    ROOM_CHAT,        /* engine (governed) */
-    ROOM_HAND,        /* engine */
-    ROOM_REACT,       /* engine */
-    ROOM_LEAVE,       /* engine */
-    ROOM_PING,        /* front */
-    ROOM_KICK,        /* keeper decides, then the engine acts; so the next five */
+    ROOM_JOIN = 1, /* front asks the keeper */
+    ROOM_OFFER,    /* engine */
+    ROOM_TRACK,    /* engine */
+    ROOM_VIEW,     /* engine */
+    ROOM_CHAT,     /* engine (governed) */
+    ROOM_HAND,     /* engine */
+    ROOM_REACT,    /* engine */
+    ROOM_LEAVE,    /* engine */
+    ROOM_PING,     /* front */
+    ROOM_KICK,     /* keeper decides, then the engine acts; so the next five */
     ROOM_MUTE_MEMBER,
     ROOM_LOCK,
     ROOM_ADMIT,
@@ -58,11 +58,11 @@ struct room_row {
     struct shape shape;    /* the JSON members besides "type", in binary order */
 };
 
-#define ROOM_SDP_MAX   (256 * 1024)
-#define ROOM_TEXT_MAX  4096 /* bytes of one chat message */
-#define ROOM_NAME_MAX  128  /* bytes of a display name */
-#define ROOM_TOKEN_MAX 4096
-#define ROOM_SLOTS_MAX 128
+#define ROOM_SDP_MAX     (256 * 1024)
+#define ROOM_TEXT_MAX    4096 /* bytes of one chat message */
+#define ROOM_NAME_MAX    128  /* bytes of a display name */
+#define ROOM_TOKEN_MAX   4096
+#define ROOM_SLOTS_MAX   128
 #define ROOM_MEMBERS_MAX 2000
 
 /* The row of m, or NULL when there is none. */

@@ -668,7 +668,8 @@ static void keep_one_meaning(struct parse *p)
 static void read_lines(struct parse *p, struct span text)
 {
     struct span line;
-    static const char order[] = "vos"; /* the first three lines; t= and the others stand anywhere before m= */
+    static const uint8_t order[] = {
+        'v', 'o', 's'}; /* the first three lines; t= and the others stand anywhere before m= */
     size_t at = 0;
     bool timed = false;
     while (next_line(p, &text, &line)) {

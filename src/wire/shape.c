@@ -16,7 +16,8 @@ static enum err check_list(const struct field *f, struct reader *r, unsigned dep
     if (r->bad) return ERR_SHORT;
     if (count > f->max) return ERR_LIMIT;
     for (uint16_t i = 0; i < count; i++) {
-        enum err e = f->kind == FIELD_LIST ? check_fields(f->shape, r, depth + 1) : check_text(r, f->item_max);
+        enum err e =
+            f->kind == FIELD_LIST ? check_fields(f->shape, r, depth + 1) : check_text(r, f->item_max);
         if (e) return e;
     }
     return OK;

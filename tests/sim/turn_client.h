@@ -9,7 +9,8 @@
 
 #define TURN_WORLD_LOCALS 4096
 #define TURN_WORLD_WALL_S UINT64_C(1790000000)
-#define TURN_WORLD_PORT   50000 /* relay with socket number n is at 8.8.4.4 or 2400:cb00::44, port 50000 + n \
+#define TURN_WORLD_PORT                                                                                      \
+    50000 /* relay with socket number n is at 8.8.4.4 or 2400:cb00::44, port 50000 + n \
                                  */
 
 struct turn_world {

@@ -16,7 +16,7 @@
 #include "base/mem.h"
 #include "base/span.h"
 
-#define assert_ok(expression) assert_int_equal(expression, OK)
+#define assert_ok(expression)            assert_int_equal(expression, OK)
 #define assert_err(expected, expression) assert_int_equal(expression, expected)
 
 /* Runs `body` with no allocation failing, counts its allocations, then again once for each of them failing. The body

@@ -119,8 +119,8 @@ static void suites(void **state)
             uint8_t small[33];
             memcpy(small, spub, 33);
             small[0] = (uint8_t)(2 + (spub[64] & 1));
-            assert_ok(suite_verify(&s, SPAN_OF(small), SPAN_LIT("FramedContentTBS"), SPAN_LIT("c"),
-                                   SPAN(sig, n)));
+            assert_ok(
+                suite_verify(&s, SPAN_OF(small), SPAN_LIT("FramedContentTBS"), SPAN_LIT("c"), SPAN(sig, n)));
         }
     }
 }

@@ -249,9 +249,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(browsers_offers_are_taken),
-        cmocka_unit_test(extensions_of_disagreeing_sections_are_dropped),      cmocka_unit_test(torture_offers_are_refused),
-        cmocka_unit_test(liberal_where_browsers_are_odd), cmocka_unit_test(limits_hold),
-        cmocka_unit_test(an_answer_says_what_is_needed),  cmocka_unit_test(fragments),
+        cmocka_unit_test(extensions_of_disagreeing_sections_are_dropped),
+        cmocka_unit_test(torture_offers_are_refused),
+        cmocka_unit_test(liberal_where_browsers_are_odd),
+        cmocka_unit_test(limits_hold),
+        cmocka_unit_test(an_answer_says_what_is_needed),
+        cmocka_unit_test(fragments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
