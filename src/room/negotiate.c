@@ -176,7 +176,7 @@ static enum err plan_track(struct plan *p, const struct sdp_media *s, struct int
     if (!(p->m->can & CAN_PUBLISH) || (screen && !(p->m->can & (CAN_SHARE | CAN_PUBLISH))))
         return refuse(p, "denied", "You may not publish in this room.");
     if (p->used_sources & 1u << source)
-        return refuse(p, "bad_sdp", "Two sections of the offer carry the same source.");
+        return refuse(p, "unsupported", "Two sections of the offer carry the same source.");
     p->used_sources |= 1u << source;
     p->sends = true;
     if (!c) {
@@ -184,7 +184,7 @@ static enum err plan_track(struct plan *p, const struct sdp_media *s, struct int
         return OK;
     }
     if (!in->track && p->m->tracks + p->tracks >= MEMBER_TRACKS_MAX)
-        return refuse(p, "bad_sdp", "The offer has too many sending sections.");
+        return refuse(p, "unsupported", "The offer has too many sending sections.");
     if (!in->track) p->tracks++;
     p->common = true;
     in->fate = in->track ? TRACK_KEPT : TRACK_NEW;
@@ -211,7 +211,7 @@ static enum err plan_slot(struct plan *p, const struct sdp_media *s, struct inte
         return OK;
     }
     if (!in->slot && p->m->slots + p->slots >= MEMBER_SLOTS_MAX)
-        return refuse(p, "bad_sdp", "The offer has too many receiving sections.");
+        return refuse(p, "unsupported", "The offer has too many receiving sections.");
     if (!in->slot) p->slots++;
     p->common = true;
     in->fate = in->slot ? SLOT_KEPT : SLOT_NEW;
@@ -261,7 +261,7 @@ static enum err plan_all(struct plan *p)
                    ? refuse(p, "codec",
                             "There is no codec that both sides know: incamera speaks Opus, VP8, VP9, AV1 and "
                             "H.264.")
-                   : refuse(p, "bad_sdp", "The offer has no section that sends or receives here.");
+                   : refuse(p, "unsupported", "The offer has no section that sends or receives here.");
     return OK;
 }
 
