@@ -163,9 +163,11 @@ static const char *refusal_title(uint16_t status)
 /* The request can't be understood: say so once, and close. */
 static void refuse(struct conn *c, uint16_t status)
 {
+    const struct request *q = c->request;
+    bool whip = q && (q->what == ROUTE_WHIP || q->what == ROUTE_WHIP_RESOURCE);
     c->close_after = true;
     http_problem(c, status, status == 404 ? "not_found" : "bad_request", span_str(refusal_title(status)),
-                 SPAN_NONE);
+                 whip ? SPAN_LIT("Access-Control-Allow-Origin: *\r\n") : SPAN_NONE);
 }
 
 void http_timeout(struct conn *c)

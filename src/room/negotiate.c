@@ -517,6 +517,16 @@ static struct span write_answer(struct plan *p)
     return writer_span(&w);
 }
 
+/* WHEP (the draft, section 4.2): a first offer wants something to watch, the track it named or any. */
+static bool nothing_live(const struct member *m)
+{
+    if (m->kind != MEMBER_WHEP || m->peer) return false;
+    if (!m->has_view) return m->room->tracks == 0;
+    for (uint16_t i = 0; i < m->views; i++)
+        if (room_track(m->room, m->view[i].track)) return false;
+    return true;
+}
+
 enum err negotiate(struct member *m, struct span text, struct span sources, usec now, struct span *answer,
                    bool *opened, struct refusal *why)
 {
@@ -527,6 +537,7 @@ enum err negotiate(struct member *m, struct span text, struct span sources, usec
     if (e) return refuse(&p, "bad_sdp", title);
     e = plan_all(&p);
     if (e) return e;
+    if (nothing_live(m)) return refuse(&p, "no_such_track", "Nothing is live here now; try again later.");
     if (m->peer && m->peer->fingerprint.hash_n &&
         (m->peer->fingerprint.hash_n != p.at->sdp.transport.fingerprint.n ||
          memcmp(m->peer->fingerprint.hash, p.at->sdp.transport.fingerprint.b, m->peer->fingerprint.hash_n) !=

@@ -116,6 +116,23 @@ static void nobody_gets_his_own(void **state)
     world_fini(&w);
 }
 
+static void whep_wants_something_live(void **state)
+{
+    (void)state;
+    assert_ok(world_init(&w, 4, CLASS_GOVERNED, NULL));
+    struct client *early = world_join(&w, MEMBER_WHEP, CAN_SUBSCRIBE, "bob");
+    assert_false(client_offer(early, 0, 0, 1, 1));
+    struct client *p = world_join(&w, MEMBER_WHIP, CAN_PUBLISH, "alice");
+    assert_true(client_offer(p, 1, 1, 0, 0));
+    assert_true(client_offer(early, 0, 0, 1, 1));
+    struct client *browser = world_join(&w, MEMBER_BROWSER, CAN_PUBLISH | CAN_SUBSCRIBE, "eve");
+    assert_true(client_offer(browser, 0, 0, 1, 1)); /* members of the room protocol wait inside */
+    world_run(&w, 2 * USEC_S);
+    assert_true(packets(early, true) > 50);
+    clean();
+    world_fini(&w);
+}
+
 static struct span load_offer(const char *name)
 {
     static uint8_t bytes[SDP_BYTES_MAX];
@@ -327,6 +344,7 @@ int main(void)
         cmocka_unit_test(two_browsers_see_each_other),
         cmocka_unit_test(whip_to_many_whep),
         cmocka_unit_test(nobody_gets_his_own),
+        cmocka_unit_test(whep_wants_something_live),
         cmocka_unit_test(browsers_meetings_are_answered),
         cmocka_unit_test(only_with_a_verdict),
         cmocka_unit_test(rights_are_those_of_the_verdict),
