@@ -476,7 +476,8 @@ void act_message(struct keeper *k, uint64_t session, struct span body)
     struct place *at = &k->place[actor->room];
     actor_facts(k, &a, actor, at);
     a.facts.verb = verb_of(m.message);
-    if (m.message == ROOM_KICK || m.message == ROOM_MUTE_MEMBER || m.message == ROOM_ADMIT) {
+    bool about_somebody = m.message == ROOM_KICK || m.message == ROOM_MUTE_MEMBER || m.message == ROOM_ADMIT;
+    if (about_somebody) {
         object = people_member(k, at, m.member, m.message == ROOM_ADMIT ? PERSON_WAITING : PERSON_IN);
         a.facts.object.there = object != NULL;
         a.facts.object.self = object && (object == actor || strcmp(object->subject, actor->subject) == 0);
@@ -486,6 +487,7 @@ void act_message(struct keeper *k, uint64_t session, struct span body)
         answer_act(k, session, m.id, a.rule->code, a.rule->reason);
         return;
     }
+    assert(object || !about_somebody); /* policy says no to what is not there */
     enum err e = act_store(k, &m, at, object);
     if (e)
         store_rollback(&k->store);

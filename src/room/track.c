@@ -72,9 +72,9 @@ static void count_arrival(struct layer *l, usec now, const struct track *t, cons
         if (size < t->codec.clock_hz * 5) l->jitter_16 += size - ((l->jitter_16 + 8) >> 4);
     }
     l->transit = transit;
-    if (usec_since(now, l->window) >= USEC_S / 2) {
-        if (l->window && now > l->window)
-            l->bps = (uint32_t)((uint64_t)l->window_bytes * 8 * USEC_S / usec_since(now, l->window));
+    usec window = usec_since(now, l->window);
+    if (window >= USEC_S / 2) {
+        if (l->window) l->bps = (uint32_t)((uint64_t)l->window_bytes * 8 * USEC_S / window);
         l->window = now;
         l->window_bytes = 0;
     }

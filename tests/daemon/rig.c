@@ -612,6 +612,7 @@ static void row_18_and_19(struct reference *r)
         }
     }
     b.ssrc[1] = own;
+    drive(r, 2 * USEC_S, NULL, NULL);
     unsigned stolen = 0;
     for (int i = 0; i < 2; i++)
         for (unsigned t = 0; t < r->sub[i].tracks; t++)

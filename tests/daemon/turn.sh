@@ -5,7 +5,19 @@ cd "$(dirname "$0")/../.." || exit 1
 turnd=${1:?} netsim=${2:?}
 command -v turnutils_uclient > /dev/null && command -v python3 > /dev/null || exit 77
 DIR=$(mktemp -d) fails=0 relay=
-stop() { [ -z "$relay" ] || { kill "$relay" 2> /dev/null; wait "$relay" 2> /dev/null; }; relay=; }
+running() { grep -q "^State:.[^Z]" "/proc/$1/status" 2> /dev/null; }
+stop() { # politely, then not: a relay that does not end must not hold the test
+    [ -n "$relay" ] || return 0
+    kill "$relay" 2> /dev/null
+    n=0
+    while running "$relay" && [ $n -lt 50 ]; do sleep 0.1; n=$((n + 1)); done
+    if running "$relay"; then
+        kill -9 "$relay"
+        ok 1 "the relay ends when told"
+    fi
+    wait "$relay" 2> /dev/null
+    relay=
+}
 trap 'stop; [ ! -e "$DIR/netns" ] || tools/netns down turntest; rm -rf "$DIR"' EXIT
 ok() { if [ "$1" = 0 ]; then echo "ok   $2"; else echo "FAIL $2"; fails=$((fails + 1)); fi; }
 
@@ -51,7 +63,8 @@ if [ "$(id -u)" = 0 ] && [ -c /dev/net/tun ] && command -v nft ip > /dev/null; t
     tools/netns up turntest --netsim
     for c in a b; do
         "$netsim" --a "turntest-r$c:wan" --b "turntest-server:to-$c" --seed 3 --both 'delay=10ms jitter=5ms' --time 90 > "$DIR/$c.json" 2>&1 &
-        until grep -q seed "$DIR/$c.json"; do sleep 0.1; done
+        n=0
+        until grep -q seed "$DIR/$c.json" || [ $n -gt 50 ]; do sleep 0.1; n=$((n + 1)); done
         tools/netns rule turntest $c nat=symmetric
     done
     start tools/netns run turntest server "$turnd" 198.51.100.1:3478 198.51.100.1:443 '[2001:db8:100::1]:3478' \
