@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Runs the example of docs/netsim.md and judges what it wrote. Usage: netsim.sh NETSIM-BINARY. 77 = cannot run here.
+NETSIM=$(realpath "${1:?the netsim binary}") # meson gives paths from the build folder
+export NETSIM
 cd "$(dirname "$0")/../.." || exit 1
-export NETSIM=${1:?the netsim binary}
 [ "$(id -u)" = 0 ] && [ -c /dev/net/tun ] && command -v nft ip python3 > /dev/null || exit 77
 DIR=$(mktemp -d)
 export DIR

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # The relay against coturn's own client, strangers, and hard networks. Usage: turn.sh TURND-BINARY NETSIM-BINARY
+turnd=$(realpath "${1:?}") netsim=$(realpath "${2:?}") # meson gives paths from the build folder
 cd "$(dirname "$0")/../.." || exit 1
-turnd=${1:?} netsim=${2:?}
 command -v turnutils_uclient > /dev/null && command -v python3 > /dev/null || exit 77
 DIR=$(mktemp -d) fails=0 relay=
 running() { grep -q "^State:.[^Z]" "/proc/$1/status" 2> /dev/null; }
