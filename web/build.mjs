@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// usage: node web/build.mjs FOLDER
+// usage: node web/build.mjs FOLDER [SEAL.WASM]
 // Bundles the page into FOLDER: index.html and assets/NAME-HASH.EXT, and prints sizes; tools/embed compresses. The same sources
 // give the same bytes. Fails when the first load is more than 150 kB compressed.
 import { build } from 'esbuild';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
@@ -21,9 +21,21 @@ rmSync(assets, { recursive: true, force: true });
 mkdirSync(assets, { recursive: true });
 
 const common = { absWorkingDir: here, bundle: true, minify: true, target: ['es2022'], legalComments: 'none', logLevel: 'warning', metafile: true };
+const hash = (bytes) => createHash('sha256').update(bytes).digest('hex').slice(0, 8).toUpperCase();
+// The sealing worker and its core. Without the core the page offers governed rooms only.
+const core = process.argv[3] && existsSync(process.argv[3]) ? readFileSync(process.argv[3]) : undefined;
+const sealer = { worker: '', core: '' };
+if (core) {
+  const worker = await build({ ...common, entryPoints: ['worker/sealer.ts'], format: 'esm', write: false });
+  const script = worker.outputFiles[0].contents;
+  sealer.worker = `/assets/sealer-${hash(script)}.js`;
+  sealer.core = `/assets/seal-${hash(core)}.wasm`;
+  writeFileSync(join(folder, sealer.worker), script);
+  writeFileSync(join(folder, sealer.core), core);
+}
 const js = await build({
   ...common, entryPoints: { app: 'app/main.ts', embed: 'embed/element.ts' }, format: 'esm', splitting: true, outdir: assets,
-  entryNames: '[name]-[hash]', chunkNames: '[name]-[hash]', charset: 'utf8',
+  entryNames: '[name]-[hash]', chunkNames: '[name]-[hash]', charset: 'utf8', define: { SEALER_FILES: JSON.stringify(sealer) },
 });
 const css = await build({ ...common, entryPoints: { app: 'app/style.css' }, outdir: assets, entryNames: '[name]-[hash]' });
 
@@ -32,7 +44,6 @@ const named = (meta, entry) => {
   if (!found) throw new Error(`no output for ${entry}`);
   return found[0].split('/').pop();
 };
-const hash = (bytes) => createHash('sha256').update(bytes).digest('hex').slice(0, 8).toUpperCase();
 const iconBytes = readFileSync(join(here, 'app/icon.svg'));
 const icon = `icon-${hash(iconBytes)}.svg`;
 writeFileSync(join(assets, icon), iconBytes);

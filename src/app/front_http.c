@@ -59,7 +59,8 @@ static void write_safety(struct writer *w, const struct conn *c, bool page, bool
     write_str(w, "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n");
     write_str(w, part ? "Cross-Origin-Resource-Policy: cross-origin\r\nAccess-Control-Allow-Origin: *\r\n"
                       : "Cross-Origin-Resource-Policy: same-origin\r\n");
-    http_write_header(w, "Content-Security-Policy", span_str(page ? CSP_PAGE : CSP_DATA));
+    /* a worker lives under its own script's policy: scripts have the page's */
+    http_write_header(w, "Content-Security-Policy", span_str(page || part ? CSP_PAGE : CSP_DATA));
     if (page)
         write_str(w, "Cross-Origin-Opener-Policy: same-origin\r\n"
                      "Permissions-Policy: camera=(self), microphone=(self), display-capture=(self), "

@@ -208,20 +208,34 @@ static void drop_knock(struct delivery *d, struct handle *h)
     d->waiting--;
 }
 
-static void drop_handle(struct delivery *d, struct handle *h)
+/* No member is left: the group is no more, the next to come makes a new one. */
+static void end_group(struct delivery *d)
 {
-    drop_knock(d, h);
-    set_member(d, h, false);
-    secret_wipe(h, sizeof *h);
-    d->handles--;
-    if (d->handles) return;
-    /* nobody is left: the group is no more, the next to come makes a new one */
     for (unsigned i = 0; i < d->winners; i++)
         drop_bytes(&d->winner[i].body);
     d->winners = 0;
     d->winner_bytes = 0;
     d->exists = d->has_door = false;
     d->epoch = 0;
+}
+
+static void drop_handle(struct delivery *d, struct handle *h)
+{
+    drop_knock(d, h);
+    set_member(d, h, false);
+    secret_wipe(h, sizeof *h);
+    d->handles--;
+    if (!d->members) end_group(d);
+}
+
+/* Those who knocked at a group that is no more are told so, and make one. */
+static void tell_waiting(struct delivery *d, struct news *news)
+{
+    for (unsigned i = 0; i < DELIVERY_HANDLES_MAX && !d->exists; i++) {
+        struct handle *h = &d->handle[i];
+        drop_knock(d, h);
+        if (h->number && h->session) say_state(d, news, h);
+    }
 }
 
 static struct handle *open_handle(struct delivery *d, uint64_t session)
@@ -587,6 +601,7 @@ static void say_gone(struct delivery *d, usec now, struct handle *h, uint8_t why
     write_u8(&w, why);
     drop_handle(d, h);
     if (!member) return;
+    tell_waiting(d, news);
     say_members(d, news, 0, ENVELOPE_GONE, d->epoch, writer_span(&w), SPAN_NONE);
     please(d, now, news);
 }

@@ -104,7 +104,7 @@ class CallScreen {
     this.#o = o;
     this.#media = o.media;
     this.#stage = new Stage({
-      room, media: o.media, name: o.name, link: `${location.origin}/r/${o.room}`, stopSharing: () => void this.#stopShare(),
+      room, media: o.media, name: o.name, link: () => this.#link(), stopSharing: () => void this.#stopShare(),
       sharing: (text) => {
         this.#sharing = text;
         this.#title();
@@ -129,7 +129,7 @@ class CallScreen {
       set(this.#held, { hidden: true });
     } }, t('dev.held.on')));
     this.#element = h('div', { class: 'call' },
-      h('header', {}, h('div', { class: 'top' }, this.#pill.element, h('div', { class: 'title' }, h('h1', {}, o.policy.name), this.#sub), this.#phoneTime, this.#viewSwitch), this.#banner),
+      h('header', {}, h('div', { class: 'top' }, this.#pill.element, h('div', { class: 'title' }, h('h1', {}, o.sealer ? t('room.sealed') : o.policy.name), this.#sub), this.#phoneTime, this.#viewSwitch), this.#banner),
       h('div', { class: 'middle' }, this.#stage.element, this.#panel, this.#held), this.#captions, this.#bar.element);
     this.#keys = new Keys({
       m: () => void this.#microphone(), v: () => void this.#camera(), s: () => void this.#share(), h: () => room.raiseHand(!room.state.handUp),
@@ -146,7 +146,7 @@ class CallScreen {
   }
 
   open(): void {
-    show({ element: this.#element, leave: () => this.#left() }, this.#o.policy.name);
+    show({ element: this.#element, leave: () => this.#left() }, this.#o.sealer ? t('room.sealed') : this.#o.policy.name);
     this.#stage.update();
     this.#draw();
     void this.#keepAwake();
@@ -214,6 +214,9 @@ class CallScreen {
     this.#media.onChange(() => void this.#devicesChanged());
     this.#media.onGone(({ device, other }) => tell(other ? t('dev.gone', { device, other }) : t('dev.gone.none', { device })));
     this.#stage.onMode = () => this.#draw();
+  }
+  #link(): string {
+    return this.#o.sealer?.link ?? `${location.origin}/r/${this.#o.room}`;
   }
   #nameOf(member: number): string {
     return this.#room.state.members.get(member)?.name ?? '';
@@ -332,7 +335,7 @@ class CallScreen {
       items.push({ text: t('call.captions'), checked: !this.#captions.hidden, act: () => this.#caption() });
       items.push({ text: t(this.#stage.mode === 'grid' ? 'call.speaker' : 'call.grid'), act: () => this.#switchView() });
     }
-    items.push({ text: t('menu.copy'), act: () => void navigator.clipboard?.writeText(`${location.origin}/r/${this.#o.room}`).then(() => this.#show(t('call.copied'))) });
+    items.push({ text: t('menu.copy'), act: () => void navigator.clipboard?.writeText(this.#link()).then(() => this.#show(t('call.copied'))) });
     items.push({ text: t('menu.stats'), act: () => this.#toggle('stats', button) });
     items.push({ text: t('menu.settings'), act: () => this.#toggle('settings', button) });
     items.push({ text: t('menu.keys'), act: () => this.#toggle('keys', button) });
@@ -367,8 +370,8 @@ class CallScreen {
   #panelDrawn = '';
   #readers(): Readers {
     const { state } = this.#room;
-    const keys = this.#room.sealed?.members.map((m) => m.name);
-    const others = keys ? keys.filter((n, i) => !(n === this.#o.name && keys.indexOf(n) === i)) :
+    const { sealed } = this.#room;
+    const others = this.#o.sealer ? (sealed?.members ?? []).filter((m) => m.leaf !== sealed?.own).map((m) => m.name) :
       this.#stage.order.filter((m) => m !== state.me).map((m) => this.#nameOf(m));
     const org = this.#o.policy.facts['organisation'];
     return { class: state.info?.class ?? this.#o.policy.class, others, recording: state.info?.recording ?? false, org: typeof org === 'string' ? org : undefined };

@@ -13,12 +13,12 @@ export interface Ended {
   readonly again: () => void;
   readonly at?: number;
 }
-type Page = 'kicked' | 'ended' | 'full' | 'locked' | 'expired' | 'replaced' | 'gone' | 'denied' | 'server' | 'unreachable' | 'stopped';
+type Page = 'kicked' | 'ended' | 'full' | 'locked' | 'expired' | 'replaced' | 'gone' | 'denied' | 'server' | 'unreachable' | 'stopped' | 'policy' | 'newlink' | 'oldlink';
 
 const PAGES: Readonly<Record<string, Page>> = {
   kicked: 'kicked', ended: 'ended', room_closed: 'ended', full: 'full', room_full: 'full', room_locked: 'locked',
   expired: 'expired', token_expired: 'expired', replaced: 'replaced', no_such_room: 'gone', denied: 'denied',
-  token_invalid: 'denied', unreachable: 'unreachable', promise: 'stopped',
+  token_invalid: 'denied', unreachable: 'unreachable', promise: 'stopped', policy: 'policy', link_replaced: 'newlink', link_expired: 'oldlink',
 };
 export const reasonOf = (status: number): string => (status === 401 || status === 403 ? 'denied' : status === 410 ? 'ended' : 'server');
 const AGAIN: ReadonlySet<Page> = new Set(['full', 'locked', 'expired', 'replaced', 'server', 'unreachable']);
@@ -42,7 +42,7 @@ export function ended(e: Ended, go: (path: string) => void): void {
   const page = PAGES[e.reason] ?? 'server';
   const values = { by: e.by ?? t('end.kicked.nobody'), title: e.title || e.reason, host: location.host, time: clockTime(e.at ?? Date.now(), true) };
   const row = (name: TextKey, value: TextKey): HTMLElement => h('div', { class: 'end-row' }, h('dt', {}, t(name)), h('dd', {}, t(value, values)));
-  const stopped = page === 'stopped';
+  const stopped = page === 'stopped' || page === 'policy';
   const buttons: HTMLElement[] = [];
   if (AGAIN.has(page)) buttons.push(h('button', { class: 'primary', type: 'button', onclick: e.again }, t(page === 'unreachable' ? 'dev.again' : 'end.again')));
   if (stopped || page === 'gone' || page === 'ended') {

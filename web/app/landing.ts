@@ -5,6 +5,7 @@ import { createRoom, Problem } from '../sdk/index.ts';
 import { fill, h, icon, set, shape } from './dom.ts';
 import { header, show } from './frame.ts';
 import { keepMaker } from './maker.ts';
+import { makeSealedRoom } from '../worker/policy.ts';
 import { offeredClasses } from './offer.ts';
 import { t } from './texts.ts';
 
@@ -55,8 +56,16 @@ function stop(name: RoomClass, chosen: RoomClass, offered: ReadonlySet<RoomClass
         h('span', { class: 'fact-name' }, t('class.kept')), h('span', { class: 'fact' }, t(`class.${name}.kept`)))));
 }
 
-export async function landing(go: (path: string) => void): Promise<void> {
-  const offered = await offeredClasses();
+/** Makes a sealed room: policy and link are made here, the server gets the policy alone. Answers where it is. */
+async function makeSealed(): Promise<string> {
+  const made = await makeSealedRoom(Date.now());
+  const token = await createRoom({ room_id: made.roomId, class: 'sealed', policy: made.policy });
+  if (token) keepMaker(made.roomId, token);
+  return `/r/${made.roomId}#${made.fragment}`;
+}
+
+export function landing(go: (path: string) => void): void {
+  const offered = offeredClasses();
   let chosen: RoomClass = offered.has('sealed') ? 'sealed' : 'governed';
   const trouble = h('p', { class: 'trouble', role: 'alert' });
   const name = h('input', { id: 'room-name', class: 'field', placeholder: t('landing.placeholder'), autocomplete: 'off', maxlength: 64, 'aria-describedby': 'room-trouble' });
@@ -75,6 +84,7 @@ export async function landing(go: (path: string) => void): Promise<void> {
     set(create, { disabled: true });
     fill(create, t('landing.creating'));
     try {
+      if (chosen === 'sealed') return go(await makeSealed());
       const token = await createRoom({ name: slug, class: chosen });
       if (token) keepMaker(slug, token);
       go(`/r/${slug}`);
@@ -114,5 +124,5 @@ export async function landing(go: (path: string) => void): Promise<void> {
         h('form', { class: 'door', onsubmit: (e) => { e.preventDefault(); open(); } },
           h('label', { for: 'room-link' }, t('landing.join')),
           h('div', { class: 'row' }, link, h('button', { class: 'secondary', type: 'submit' }, t('landing.open'))), linkTrouble))));
-  show({ element }, t('app.title'), () => void landing(go));
+  show({ element }, t('app.title'), () => landing(go));
 }

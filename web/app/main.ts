@@ -17,7 +17,7 @@ async function route(): Promise<void> {
   const fragment = takeFragment();
   const room = /^\/r\/([A-Za-z0-9_-]{1,64})$/.exec(location.pathname)?.[1];
   if (room) await prejoin(room, fragment, go);
-  else await landing(go);
+  else landing(go);
 }
 function go(path: string): void {
   history.pushState(null, '', path);

@@ -1,28 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Which classes can be chosen here: what this page can do, and what the server says it offers. */
+/** Which classes can be chosen here: what this page was built with, and what this browser can do. */
 import type { FrameSealer, RoomClass } from '../sdk/index.ts';
+import { workerSealer } from '../sdk/index.ts';
 
-/** Makes the keeper of a sealed room's keys. Set by the build that carries the sealing worker; without it this page
- * enters governed rooms only. */
-type SealerMaker = (room: string, fragment: string, name: string) => Promise<FrameSealer>;
-let maker: SealerMaker | undefined;
-export function provideSealer(make: SealerMaker): void {
-  maker = make;
+/** Addresses of the sealing worker and core; empty in a build without them (web/build.mjs), which then enters governed rooms only. */
+declare const SEALER_FILES: { readonly worker: string; readonly core: string };
+
+export const canSealHere = (): boolean => SEALER_FILES.core !== '' && 'RTCRtpScriptTransform' in globalThis && 'subtle' in crypto;
+
+/** Starts the keeper of a sealed room's keys; SealRefused when the policy is not the link's. */
+export function sealerFor(room: string, fragment: string, name: string, policy: Uint8Array): Promise<FrameSealer> {
+  return workerSealer({ ...SEALER_FILES, link: `${location.origin}/r/${room}#${fragment}`, policy, name });
 }
-export const sealerMaker = (): SealerMaker | undefined => maker;
+export const isInvitation = (fragment: string): boolean => /^1\.[A-Za-z0-9_-]{43}\.[A-Za-z0-9_-]{43}(\.[1-9][0-9]*)?$/.test(fragment);
 
-export const canSealHere = (): boolean => maker !== undefined && 'RTCRtpScriptTransform' in globalThis;
-
-export async function offeredClasses(): Promise<ReadonlySet<RoomClass>> {
-  const offered = new Set<RoomClass>(['governed']);
-  if (!canSealHere()) return offered;
-  try {
-    const answer = await fetch('/api/v1/classes', { credentials: 'omit' });
-    const body: unknown = answer.ok ? await answer.json() : undefined;
-    const classes = typeof body === 'object' && body !== null ? (body as Record<string, unknown>)['classes'] : undefined;
-    if (Array.isArray(classes) && classes.includes('sealed')) offered.add('sealed');
-  } catch {
-    // A server that does not answer offers nothing more.
-  }
-  return offered;
+export function offeredClasses(): ReadonlySet<RoomClass> {
+  return new Set<RoomClass>(canSealHere() ? ['governed', 'sealed'] : ['governed']);
 }

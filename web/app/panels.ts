@@ -32,7 +32,7 @@ export function whoPanel(room: Room, policy: RoomPolicy, readers: Readers, order
   const n = readers.others.length + 1;
   const rows = sealed
     ? sealed.members.map((m) => h('li', { class: 'member' }, h('span', { class: 'avatar', 'aria-hidden': 'true' }, monogram(m.name)),
-      h('div', { class: 'member-text' }, h('p', { class: 'member-name' }, m.name), h('p', { class: 'member-how' }, m.checked))))
+      h('div', { class: 'member-text' }, h('p', { class: 'member-name' }, m.leaf === sealed.own ? t('call.you.name', { name: m.name }) : m.name), h('p', { class: 'member-how' }, t('people.guest')))))
     : order.flatMap((m) => {
       const member = state.members.get(m);
       return member ? [memberRow(member, m === state.me)] : [];
@@ -42,6 +42,7 @@ export function whoPanel(room: Room, policy: RoomPolicy, readers: Readers, order
     checked.push(t('who.checked.class'));
     if (quality?.cipher) checked.push(t('who.checked.transport', { cipher: quality.cipher.replace(/_/g, '-') }));
   }
+  if (sealed) checked.push(t('who.checked.policy'), t('who.checked.step', { epoch: sealed.epoch }));
   const groups = sealed?.code.match(/\d{5}/g) ?? [];
   return h('div', { class: 'who' },
     h('ol', { class: `stops c-${c}`, 'aria-label': t('who.stops', { class: t(`class.${c}`) }) },

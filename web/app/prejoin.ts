@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Before joining: who can read the room, what is kept, how one looks and sounds. Nothing is sent from here. */
 import type { RoomPolicy } from '../sdk/index.ts';
-import { guestToken, namedToken, Problem, roomPolicy } from '../sdk/index.ts';
+import { guestToken, namedToken, Problem, roomPolicy, SealRefused } from '../sdk/index.ts';
 import { call } from './call.ts';
 import { choices, keep } from './choices.ts';
 import { fill, h, set, shape } from './dom.ts';
@@ -9,7 +9,8 @@ import { ended, reasonOf } from './ended.ts';
 import { header, show } from './frame.ts';
 import { LocalMedia } from './local.ts';
 import { MAKER_CAN, makerOf } from './maker.ts';
-import { canSealHere, sealerMaker } from './offer.ts';
+import { keepLink, keptLink } from './links.ts';
+import { canSealHere, isInvitation, sealerFor } from './offer.ts';
 import { preview } from './preview.ts';
 import { t } from './texts.ts';
 import { limits } from './who.ts';
@@ -75,6 +76,8 @@ export async function prejoin(room: string, fragment: string, go: (path: string)
     const reason = status === 404 ? 'no_such_room' : status === 0 ? 'unreachable' : reasonOf(status);
     return ended({ reason, title: why instanceof Problem ? why.title : '', room, again: () => void prejoin(room, fragment, go) }, go);
   }
+  const sealed = policy.class === 'sealed';
+  const invitation = !sealed ? '' : isInvitation(fragment) ? fragment : await keptLink(room);
   const given = tokenOf(fragment);
   const media = new LocalMedia();
   const name = h('input', {
@@ -83,7 +86,7 @@ export async function prejoin(room: string, fragment: string, go: (path: string)
   });
   const trouble = h('p', { class: 'trouble', id: 'name-trouble', role: 'alert' });
   const recorded = policy.facts['recording'] === true || policy.facts['recording'] === 'required';
-  const able = policy.class === 'governed' || (canSealHere() && policy.class === 'sealed');
+  const able = policy.class === 'governed' || (sealed && canSealHere() && invitation !== '');
   const joinText = t(recorded || policy.class === 'witnessed' ? 'pre.agree' : 'pre.join');
   const join = h('button', { class: 'primary', type: 'submit', disabled: !able }, joinText);
   let entering = false;
@@ -100,15 +103,18 @@ export async function prejoin(room: string, fragment: string, go: (path: string)
     keep({ name: wanted });
     const ask = (): Promise<string> => {
       const maker = makerOf(room);
-      return maker ? namedToken(room, wanted, MAKER_CAN, maker).catch(() => guestToken(room, wanted)) : guestToken(room, wanted);
+      const shown = sealed ? undefined : wanted; // the server of a sealed room knows no names
+      return maker ? namedToken(room, shown, MAKER_CAN, maker).catch(() => guestToken(room, shown)) : guestToken(room, shown);
     };
+    const again = (): void => void prejoin(room, fragment, go);
     try {
+      const sealer = sealed ? await sealerFor(room, invitation, wanted, policy.bytes ?? new Uint8Array(0)) : undefined;
+      if (sealed) await keepLink(room, invitation);
       const token = given ?? (await ask());
-      const sealer = policy.class === 'governed' ? undefined : await sealerMaker()?.(room, fragment, wanted);
       entering = true;
-      const again = (): void => void prejoin(room, fragment, go);
       return await call({ room, name: wanted, token, renew: given ? undefined : ask, policy, sealer, media, again, go });
     } catch (why) {
+      if (why instanceof SealRefused) return ended({ reason: why.why === 'expired' ? 'link_expired' : 'policy', title: why.why, room, again, at: Date.now() }, go);
       const problem = why instanceof Problem ? why : undefined;
       fill(trouble, problem?.status === 0 ? t('landing.unreachable') : problem?.title || t('end.denied.happened'));
     }
@@ -116,7 +122,7 @@ export async function prejoin(room: string, fragment: string, go: (path: string)
     fill(join, joinText);
   };
 
-  const title = policy.name;
+  const title = sealed ? t('room.sealed') : policy.name;
   const look = preview(media);
   const element = h('div', { class: 'page' }, header(),
     h('main', { class: 'pre' },
@@ -125,7 +131,7 @@ export async function prejoin(room: string, fragment: string, go: (path: string)
       look.element,
       h('form', { class: 'pre-form', onsubmit: (e) => { e.preventDefault(); if (able) void enter(); } },
         h('label', { for: 'name' }, t('pre.name')), name, trouble,
-        h('p', { class: 'consent' }, !able ? t(policy.class === 'sealed' ? 'pre.cannot.seal' : 'pre.class.unbuilt')
+        h('p', { class: 'consent' }, !able ? t(sealed ? (canSealHere() ? 'pre.nolink' : 'pre.cannot.seal') : 'pre.class.unbuilt')
           : policy.class === 'governed' ? t(recorded ? 'pre.consent.recorded' : 'pre.consent.governed') : t('pre.sealed.first')),
         h('div', { class: 'row' }, join, h('button', { class: 'secondary', type: 'button', onclick: () => go('/') }, t('pre.dont'))))));
   show({

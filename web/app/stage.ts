@@ -15,7 +15,7 @@ export interface StageHost {
   readonly room: Room;
   readonly media: LocalMedia;
   readonly name: string;
-  readonly link: string;
+  readonly link: () => string;
   readonly stopSharing: () => void;
   /** A line of the top bar: who shares. */
   readonly sharing: (text: string) => void;
@@ -99,13 +99,13 @@ export class Stage {
 
   #emptyPlace(): HTMLElement {
     const copy = h('button', { class: 'primary', type: 'button', onclick: () => {
-      void navigator.clipboard?.writeText(this.#host.link).then(() => {
+      void navigator.clipboard?.writeText(this.#host.link()).then(() => {
         fill(copy, icon('check', 18), t('call.copied'));
         setTimeout(() => fill(copy, icon('copy', 18), t('call.alone.copy')), 3000);
       });
     } }, icon('copy', 18), t('call.alone.copy'));
     return h('div', { class: 'alone', hidden: true }, h('p', { class: 'alone-first' }, t('call.alone')),
-      h('p', { class: 'alone-link' }, this.#host.link), copy, h('p', { class: 'alone-note' }, t('call.alone.note')));
+      h('p', { class: 'alone-link' }, this.#host.link()), copy, h('p', { class: 'alone-note' }, t('call.alone.note')));
   }
 
   #resized(): void {

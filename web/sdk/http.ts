@@ -39,7 +39,7 @@ const post = (body: unknown, token?: string): RequestInit => ({
 
 /** Makes a room. Answers the maker's token, which may moderate, where the server gives one. */
 export async function createRoom(
-  room: { name: string; class: RoomClass; policy?: unknown }, token?: string, server?: string,
+  room: { name?: string; room_id?: string; class: RoomClass; policy?: unknown }, token?: string, server?: string,
 ): Promise<string | undefined> {
   const response = await ask('/api/v1/rooms', post(room, token), server);
   const body: unknown = await response.json().catch(() => undefined);
@@ -54,7 +54,7 @@ async function tokenFrom(path: string, init: RequestInit, server: string | undef
   return token;
 }
 /** A token with this name and these rights, given by one that may give them: a room's maker takes one to join with. */
-export function namedToken(room: string, name: string, can: readonly string[], bearer: string, server?: string): Promise<string> {
+export function namedToken(room: string, name: string | undefined, can: readonly string[], bearer: string, server?: string): Promise<string> {
   return tokenFrom(`/api/v1/rooms/${encodeURIComponent(room)}/tokens`, post({ name, can }, bearer), server);
 }
 
@@ -72,6 +72,6 @@ export async function roomPolicy(room: string, server?: string): Promise<RoomPol
 }
 
 /** A token for an hour, where the room lets guests in by its link. */
-export function guestToken(room: string, name: string, server?: string): Promise<string> {
+export function guestToken(room: string, name: string | undefined, server?: string): Promise<string> {
   return tokenFrom(`/api/v1/rooms/${encodeURIComponent(room)}/guest`, post({ name }), server);
 }

@@ -8,7 +8,9 @@ export type {
 export { readServerMessage, SOURCES } from './protocol.ts';
 export type { Closed, Effect, Input, MediaPhase, Phase, Said, Sends, SessionState, Stepped } from './session.ts';
 export { backoffMs, newSession, step, wakeAt } from './session.ts';
-export type { FrameSealer, SealedMember, SealedState, SealerHost } from './seal.ts';
+export type { FrameSealer, SealCounts, SealedMember, SealedState, SealerHost } from './seal.ts';
+export { SealRefused, workerSealer } from './worker_sealer.ts';
+export type { WorkerSealerOptions } from './worker_sealer.ts';
 export type { CaptureOptions, Device, DeviceKind, DeviceTrouble, Opened } from './devices.ts';
 export { LevelMeter, listDevices, openCamera, openMicrophone, openScreen, troubleOf } from './devices.ts';
 export type { RoomPolicy } from './http.ts';

@@ -27,6 +27,8 @@ const ENCODINGS: Readonly<Record<Source, RTCRtpEncodingParameters[]>> = {
   screen_audio: [{ maxBitrate: 96_000 }],
 };
 
+const SEALABLE: ReadonlySet<string> = new Set(['audio/opus', 'video/vp8', 'video/vp9', 'video/av1', 'video/h264', 'video/rtx']);
+
 export class Peer {
   readonly generation: number;
   readonly #pc: RTCPeerConnection;
@@ -50,6 +52,7 @@ export class Peer {
     for (const source of SOURCES) {
       const kind = source === 'microphone' || source === 'screen_audio' ? 'audio' : 'video';
       const transceiver = this.#pc.addTransceiver(kind, { direction: 'sendonly', sendEncodings: ENCODINGS[source] });
+      this.#onlySealable(transceiver, kind);
       this.#sealer?.seal(transceiver.sender, source);
       this.#sending.set(source, transceiver);
     }
@@ -62,8 +65,15 @@ export class Peer {
     };
   }
 
+  /** What cannot be sealed is not offered: no RED, no FEC, no codec without a wrapping. */
+  #onlySealable(transceiver: RTCRtpTransceiver, kind: 'audio' | 'video'): void {
+    if (!this.#sealer) return;
+    const can = RTCRtpReceiver.getCapabilities(kind)?.codecs.filter((c) => SEALABLE.has(c.mimeType.toLowerCase())) ?? [];
+    transceiver.setCodecPreferences(can);
+  }
   #addSlot(kind: 'audio' | 'video'): void {
     const transceiver = this.#pc.addTransceiver(kind, { direction: 'recvonly' });
+    this.#onlySealable(transceiver, kind);
     this.#sealer?.open(transceiver.receiver); // before any offer: there is never a frame without it
     this.#slots.push(transceiver);
   }
@@ -108,6 +118,9 @@ export class Peer {
     const stream = new MediaStream([slot.receiver.track]);
     this.#streams.set(mid, stream);
     return stream;
+  }
+  receiver(mid: string): RTCRtpReceiver | undefined {
+    return this.#slots.find((t) => t.mid === mid)?.receiver;
   }
   soundSlots(): MediaStreamTrack[] {
     return this.#slots.map((t) => t.receiver.track).filter((track) => track.kind === 'audio');

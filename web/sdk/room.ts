@@ -4,7 +4,8 @@ import type { EventOf, RoomEvent } from './events.ts';
 import { Emitter } from './events.ts';
 import type { ClientMessage, RoomClass, Sending, Show, Source } from './protocol.ts';
 import { readServerMessage } from './protocol.ts';
-import type { FrameSealer, SealedState } from './seal.ts';
+import type { FrameSealer, SealedMember, SealedState } from './seal.ts';
+import type { Member } from './protocol.ts';
 import type { Effect, Input, SessionState } from './session.ts';
 import { newSession, step, wakeAt } from './session.ts';
 import { Peer } from './peer.ts';
@@ -39,6 +40,11 @@ export class Room {
   readonly #quality = new Quality();
   #state: SessionState;
   #sealed: SealedState | undefined;
+  #shown: { of: SessionState; by: SealedState | undefined; state: SessionState } | undefined;
+  #stopped: string | undefined;
+  #lastKey = 0;
+  /** whose frames each receiving section carries, by the keys */
+  readonly #heard = new Map<RTCRtpReceiver, { leaf: number; source: Source }>();
   #socket: WebSocket | undefined;
   #peer: Peer | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -52,8 +58,9 @@ export class Room {
     this.#playback = new Playback(() => this.#events.emit({ type: 'sound_held' }));
   }
 
+  /** In a sealed room the members' names are those of the group's own keys; the server knows none. */
   get state(): SessionState {
-    return this.#state;
+    return this.#options.sealer ? this.#named() : this.#state;
   }
   /** Members, epoch and code from the group's own keys; undefined in governed rooms. */
   get sealed(): SealedState | undefined {
@@ -71,16 +78,16 @@ export class Room {
         this.#socket.send(bytes as Uint8Array<ArrayBuffer>);
         return true;
       },
-      changed: (state) => {
-        this.#sealed = state;
-        this.#events.emit({ type: 'changed' });
+      changed: (state) => this.#regrouped(state),
+      said: (from, text, at) => this.#heardSaying(from, text, at, false),
+      heard: (receiver, leaf, source) => {
+        this.#heard.set(receiver, { leaf, source });
+        this.#route();
       },
-      said: (from, text, at) =>
-        this.#events.emit({ type: 'said', said: { key: -at, member: from.leaf, name: from.name, mine: false, text, at, state: 'sent' } }),
-      stopped: (what) => {
-        this.#peer?.close();
+      stopped: (why) => {
+        if (this.#state.phase === 'closed') return;
+        this.#stopped = why === 'removed' ? 'kicked' : why === 'full' ? 'full' : why === 'replaced' ? 'link_replaced' : 'promise';
         this.#input({ type: 'leave', now: this.#now() });
-        this.#events.emit({ type: 'closed', closed: { reason: 'promise', title: what } });
       },
     });
     const changed = (): void => this.#input({ type: 'network_changed', now: this.#now() });
@@ -135,8 +142,13 @@ export class Room {
     this.#input({ type: 'view', now: this.#now(), show: tracks });
   }
   say(text: string): void {
-    if (this.#options.sealer) void this.#options.sealer.say(text);
-    else this.#input({ type: 'chat', now: this.#now(), text });
+    const { sealer } = this.#options;
+    if (sealer) {
+      sealer.say(text).then(() => {
+        const own = this.#sealed?.members.find((m) => m.leaf === this.#sealed?.own);
+        if (own) this.#heardSaying(own, text, Date.now(), true);
+      }, () => this.#events.emit({ type: 'refused', code: 'not_in_group', title: '' }));
+    } else this.#input({ type: 'chat', now: this.#now(), text });
   }
   raiseHand(up: boolean): void {
     this.#input({ type: 'hand', now: this.#now(), up });
@@ -145,6 +157,8 @@ export class Room {
     this.#say({ type: 'react', emoji });
   }
   kick(member: number): void {
+    const leaf = this.#sealed?.members.find((m) => m.member === member)?.leaf;
+    if (leaf !== undefined) this.#options.sealer?.remove(leaf);
     this.#say({ type: 'kick', member });
   }
   askMute(member: number, source: Source): void {
@@ -178,6 +192,34 @@ export class Room {
     return report && this.#quality.next(report, this.#state, this.#now());
   }
 
+  #heardSaying(from: SealedMember, text: string, at: number, mine: boolean): void {
+    this.#events.emit({ type: 'said', said: { key: --this.#lastKey, member: from.member ?? -1, name: from.name, mine, text, at, state: 'sent' } });
+  }
+  #named(): SessionState {
+    if (this.#shown?.of === this.#state && this.#shown.by === this.#sealed) return this.#shown.state;
+    const names = new Map(this.#sealed?.members.map((m) => [m.member, m.name]));
+    const members = new Map([...this.#state.members].map(([n, m]) => [n, { ...m, name: names.get(n) ?? '…' }]));
+    this.#shown = { of: this.#state, by: this.#sealed, state: { ...this.#state, members } };
+    return this.#shown.state;
+  }
+  /** The group's members changed: notices come from here, never from the server's list. */
+  #regrouped(state: SealedState): void {
+    const before = this.#sealed;
+    this.#sealed = state;
+    const as = (m: SealedMember): Member => this.#named().members.get(m.member ?? -1) ??
+      { member: m.member ?? -1, name: m.name, kind: 'browser', moderator: false, hand: false, since: 0 };
+    const key = (m: SealedMember): string => `${m.leaf} ${m.name}`;
+    const was = new Set(before?.members.map(key)), is = new Set(state.members.map(key));
+    for (const m of before ? state.members : []) if (!was.has(key(m))) this.#events.emit({ type: 'member_joined', member: as(m) });
+    for (const m of before?.members ?? []) {
+      if (is.has(key(m))) continue;
+      const by = state.removedBy.find((x) => x.leaf === m.leaf)?.by;
+      this.#events.emit({ type: 'member_left', member: { ...as(m), name: m.name }, reason: by === undefined ? 'left' : 'kicked',
+        by: by === undefined ? undefined : { ...as(m), name: by } });
+    }
+    this.#route();
+    this.#events.emit({ type: 'changed' });
+  }
   #say(message: ClientMessage): void {
     this.#input({ type: 'say', now: this.#now(), message });
   }
@@ -225,9 +267,22 @@ export class Room {
         );
         return;
       case 'event':
+        if (this.#options.sealer && !this.#forSealed(effect.event)) return;
         if (effect.event.type === 'asked' && effect.event.what === 'mute') this.mute(effect.event.source, true);
         return this.#events.emit(effect.event);
     }
+  }
+
+  /** Whether an event of the server's session is told on in a sealed room; and what the worker has to know of it. */
+  #forSealed(event: RoomEvent): boolean {
+    const { sealer } = this.#options;
+    if (event.type === 'entered' && this.#state.me !== undefined) sealer?.entered(this.#state.me);
+    if (event.type === 'signalling' && event.state === 'lost') sealer?.lost();
+    if (event.type === 'closed' && this.#stopped !== undefined) {
+      this.#events.emit({ type: 'closed', closed: { ...event.closed, reason: this.#stopped } });
+      return false;
+    }
+    return event.type !== 'member_joined' && event.type !== 'member_left' && event.type !== 'said';
   }
 
   #openSocket(): void {
@@ -290,7 +345,14 @@ export class Room {
   /** Slots say which section carries which track; the page asks by member and source. */
   #route(): void {
     const streams = new Map<string, MediaStream>();
-    for (const [mid, number] of this.#state.slots) {
+    if (this.#options.sealer) {
+      for (const mid of this.#state.slots.keys()) {
+        const receiver = this.#peer?.receiver(mid), from = receiver && this.#heard.get(receiver);
+        const member = from && this.#sealed?.members.find((m) => m.leaf === from.leaf)?.member;
+        const stream = this.#peer?.stream(mid);
+        if (member !== undefined && stream) streams.set(`${member} ${from?.source}`, stream);
+      }
+    } else for (const [mid, number] of this.#state.slots) {
       const track = this.#state.tracks.get(number);
       const stream = track && this.#peer?.stream(mid);
       if (track && stream) streams.set(`${track.member} ${track.source}`, stream);

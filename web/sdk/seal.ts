@@ -10,14 +10,25 @@ export interface SealedMember {
   /** of the group's own tree, not the server's list */
   readonly leaf: number;
   readonly name: string;
-  /** one sentence on how the name was checked */
-  readonly checked: string;
+  /** its number in the server's list, as this member itself announced it to the group */
+  readonly member?: number;
 }
 export interface SealedState {
   readonly members: readonly SealedMember[];
+  /** our own leaf */
+  readonly own: number;
   readonly epoch: number;
   /** 40 digits in eight groups */
   readonly code: string;
+  /** who was removed by whom since the state before */
+  readonly removedBy: readonly { readonly leaf: number; readonly by: string }[];
+}
+/** Frames, for tests and the panel: what was dropped, by reason. */
+export interface SealCounts {
+  readonly sealed: number;
+  readonly opened: number;
+  readonly held: number;
+  readonly dropped: Readonly<Record<string, number>>;
 }
 export interface SealerHost {
   /** Sends one envelope (docs/protocol.md, Envelopes) on the room's socket; false when it is not open. */
@@ -26,13 +37,21 @@ export interface SealerHost {
   changed(state: SealedState): void;
   /** A written message that a member signed. */
   said(from: SealedMember, text: string, at: number): void;
-  /** The promise is broken: the room stops at once and says why. */
-  stopped(what: string, means: string, todo: string): void;
+  /** Whose frames a receiving section carries now, from the authenticated key id. */
+  heard(receiver: RTCRtpReceiver, leaf: number, source: Source): void;
+  /** The promise is broken or the place in the group is lost: the room stops at once. `why` is a short stable word. */
+  stopped(why: string): void;
 }
 export interface FrameSealer {
   readonly class: Exclude<RoomClass, 'governed'>;
+  /** The invitation to give to others; another one after somebody was removed. */
+  readonly link: string;
   /** Called once, before the socket opens. */
   start(host: SealerHost): Promise<void>;
+  /** The server let us in (again), under this number. */
+  entered(member: number): void;
+  /** The socket is lost. */
+  lost(): void;
   /** Called when a sending section exists and before the offer; sets the transform for its source. */
   seal(sender: RTCRtpSender, source: Source): void;
   /** Called when a receiving section exists and before the offer. Whose frame it is comes from the key id inside. */
@@ -41,5 +60,8 @@ export interface FrameSealer {
   receiveEnvelope(bytes: Uint8Array): void;
   /** A written message, signed and sealed by the worker. */
   say(text: string): Promise<void>;
+  /** Takes a member out of the group and makes a new link. */
+  remove(leaf: number): void;
+  counts(): Promise<SealCounts>;
   stop(): void;
 }

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+// The dedicated worker of a sealed room: owns the group and the frame keys, and is the only place where they are. Seals what
+// is sent, opens what comes. No key yet: nothing passes. Not authentic: nothing passes. There is no state that passes clear.
+import { ByteReader } from './bytes.ts';
+import type { App, Epoch } from './delivery.ts';
+import { Delivery, OP } from './delivery.ts';
+import type { Link } from './group.ts';
+import { coreGroups } from './group.ts';
+import type { Counts, FromWorker, StopReason, ToWorker, TransformFor } from './messages.ts';
+import type { Codec, SealFrames } from './seal_core.ts';
+import { SealCore, SealFailure } from './seal_core.ts';
+
+const TICK_MS = 50;
+const SUITE = 2;
+const TEXT_MAX = 8192;
+const CODEC: Readonly<Record<string, Codec>> = {
+  'audio/opus': 'opus', 'video/vp8': 'vp8', 'video/vp9': 'vp9', 'video/av1': 'av1', 'video/h264': 'h264',
+};
+
+interface Frame {
+  data: ArrayBuffer;
+  getMetadata(): { mimeType?: string };
+}
+interface Transformer {
+  readonly readable: ReadableStream<Frame>;
+  readonly writable: WritableStream<Frame>;
+  readonly options: TransformFor;
+  sendKeyFrameRequest?(): Promise<void>;
+}
+interface WorkerScope {
+  onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
+  onrtctransform: ((event: { transformer: Transformer }) => void) | null;
+  postMessage(message: FromWorker, transfer?: Transferable[]): void;
+}
+const scope = globalThis as unknown as WorkerScope;
+
+let core: SealCore | undefined;
+let frames: SealFrames | undefined;
+let delivery: Delivery | undefined;
+let origin = '';
+let stopped = false;
+const heard = new Map<number, number>();
+const counts: Counts = { sealed: 0, opened: 0, held: 0, dropped: {} };
+const names = new Map<number, string>();
+let removedBy: { leaf: number; by: string }[] = [];
+
+const nowMs = (): number => performance.timeOrigin + performance.now();
+const nowUs = (): bigint => BigInt(Math.round(performance.now() * 1000));
+const say = (message: FromWorker): void => scope.postMessage(message);
+
+function stop(why: StopReason): void {
+  if (stopped) return;
+  stopped = true;
+  frames?.leave();
+  frames?.free();
+  frames = undefined;
+  delivery?.stop();
+  say({ type: 'stopped', why });
+}
+
+function meetingCode(epoch: Epoch, link: Link): string {
+  const b = new DataView(epoch.group.export('incamera 1.0 meeting code', link.policyHash, 32).buffer);
+  return Array.from({ length: 8 }, (_, i) => String(b.getUint32(4 * i) % 100000).padStart(5, '0')).join(' ');
+}
+
+let latest: Epoch | undefined;
+let code = '';
+function show(numbers: ReadonlyMap<number, number>): void {
+  if (!latest) return;
+  say({
+    type: 'group', own: latest.group.leaf, epoch: Number(latest.group.epoch), code, removedBy,
+    members: latest.group.members.map((m) => ({ leaf: m.leaf, name: m.name, member: numbers.get(m.leaf) })),
+  });
+  removedBy = [];
+}
+function entered(epoch: Epoch): void {
+  if (!core || !delivery) return;
+  const { group } = epoch;
+  if (epoch.fresh) {
+    frames?.free();
+    frames = core.frames();
+    names.clear();
+    heard.clear();
+  }
+  const key = group.export('SFrame 1.0 Base Key', new Uint8Array(0), 16);
+  frames?.enter(nowUs(), group.epoch, group.leaf, epoch.removed, [key]);
+  key.fill(0);
+  if (epoch.opened?.note === 'kick') removedBy.push(...epoch.opened.gone.map((leaf) => ({ leaf, by: names.get(epoch.opened?.sender ?? -1) ?? '' })));
+  for (const leaf of epoch.opened?.gone ?? []) heard.delete(leaf);
+  names.clear();
+  for (const m of group.members) {
+    names.set(m.leaf, m.name);
+    if (!heard.has(m.leaf)) heard.set(m.leaf, nowMs());
+  }
+  latest = epoch;
+  code = meetingCode(epoch, delivery.link);
+  show(epoch.numbers);
+}
+function said(app: App): void {
+  heard.set(app.leaf, nowMs());
+  if (app.op !== OP.text || app.body.length > TEXT_MAX) return;
+  const r = new ByteReader(app.body);
+  const text = new TextDecoder().decode(r.raw(r.left));
+  say({ type: 'said', leaf: app.leaf, name: names.get(app.leaf) ?? '', text, at: app.sentMs });
+}
+
+async function start(m: Extract<ToWorker, { type: 'start' }>): Promise<void> {
+  const made = await SealCore.load(m.wasm);
+  const invitation = made.invitationOpen(m.link);
+  let policy;
+  try {
+    policy = made.policyOpen(m.policy, invitation.policyHash, Date.now());
+  } catch (why) {
+    return say({ type: 'refused', why: why instanceof SealFailure ? 'policy' : 'core' });
+  }
+  if (policy.mode !== 'sealed' || !policy.allowed || !policy.roomId.every((b, i) => b === invitation.roomId[i])) return say({ type: 'refused', why: 'policy' });
+  if (policy.expired) return say({ type: 'refused', why: 'expired' });
+  core = made;
+  origin = new URL(m.link).origin;
+  const link = (l: Link): string => made.invitationWrite(origin, { ...l });
+  delivery = new Delivery(coreGroups(made, SUITE, m.name, invitation, Date.now), invitation, m.policy, {
+    send: (bytes) => say({ type: 'envelope', bytes }),
+    entered, said,
+    numbered: show,
+    allReady: () => frames?.switch(),
+    linked: (l) => say({ type: 'link', link: link(l) }),
+    stopped: (why) => stop(why),
+    heardAt: (leaf) => heard.get(leaf) ?? 0,
+    sha256: (data) => made.sha256(data),
+    door: (secret) => made.door(secret),
+    random: (n) => made.random(n),
+  });
+  say({ type: 'verified', link: link(invitation) });
+  setInterval(() => {
+    frames?.tick(nowUs());
+    delivery?.tick(nowMs()).catch(broken);
+  }, TICK_MS);
+}
+const broken = (why: unknown): void => {
+  console.error('incamera: the sealing worker stopped', why);
+  stop('core');
+};
+
+scope.onmessage = ({ data }): void => {
+  const run = async (): Promise<void> => {
+    switch (data.type) {
+      case 'start': return start(data);
+      case 'entered': return delivery?.entered(nowMs(), data.member);
+      case 'lost': return delivery?.lost(nowMs());
+      case 'envelope': return delivery?.receive(nowMs(), data.bytes);
+      case 'say': return say({ type: 'sent', id: data.id, done: (await delivery?.say(nowMs(), OP.text, new TextEncoder().encode(data.text))) ?? false });
+      case 'kick': return delivery?.kick(nowMs(), data.leaf);
+      case 'count': return say({ type: 'counts', ...counts });
+    }
+  };
+  run().catch(broken);
+};
+
+const codecOf = (frame: Frame): Codec | undefined => CODEC[(frame.getMetadata().mimeType ?? '').toLowerCase()];
+const reasonOf = (why: unknown): string => (why instanceof SealFailure ? why.reason : 'other');
+
+function sealOne(context: number, frame: Frame): boolean {
+  const codec = codecOf(frame);
+  if (!frames || !codec || frame.data.byteLength === 0) {
+    counts.held++;
+    return false;
+  }
+  try {
+    const sealed = frames.seal(nowUs(), context, codec, new Uint8Array(frame.data));
+    frame.data = sealed.buffer as ArrayBuffer;
+    counts.sealed++;
+    return true;
+  } catch {
+    counts.held++;
+    return false;
+  }
+}
+const dropped = (why: string): undefined => {
+  counts.dropped[why] = (counts.dropped[why] ?? 0) + 1;
+  return undefined;
+};
+function openOne(frame: Frame): { leaf: number; context: number } | undefined {
+  if (frame.data.byteLength === 0) return undefined;
+  const codec = codecOf(frame);
+  if (!frames || !codec) return dropped(codec ? 'no key' : 'codec');
+  try {
+    const opened = frames.open(nowUs(), codec, new Uint8Array(frame.data));
+    frame.data = opened.frame.buffer as ArrayBuffer;
+    counts.opened++;
+    heard.set(opened.leaf, nowMs());
+    return opened;
+  } catch (why) {
+    return dropped(reasonOf(why));
+  }
+}
+
+scope.onrtctransform = ({ transformer }): void => {
+  const { options } = transformer;
+  let last = -1;
+  let missed = false;
+  const transform = (frame: Frame, out: TransformStreamDefaultController<Frame>): void => {
+    if (options.side === 'send') {
+      if (sealOne(options.context, frame)) out.enqueue(frame);
+      return;
+    }
+    const from = openOne(frame);
+    if (!from) {
+      missed = true;
+      return;
+    }
+    const now = from.leaf * 65536 + from.context;
+    if (now !== last) say({ type: 'heard', receiver: options.receiver, leaf: from.leaf, context: from.context });
+    last = now;
+    if (missed) transformer.sendKeyFrameRequest?.().catch(() => undefined);
+    missed = false;
+    out.enqueue(frame);
+  };
+  void transformer.readable.pipeThrough(new TransformStream<Frame, Frame>({ transform })).pipeTo(transformer.writable).catch(() => undefined);
+};
