@@ -148,7 +148,7 @@ class CoreGroup implements Group {
     };
     if (o.kind === 'proposal') this.group.refuse(); // members commit by value only
     if (o.kind !== 'commit') return opened;
-    if (!o.removed) {
+    if (!o.removed && !o.own) {
       for (const leaf of o.added) {
         const l = this.group.incomingLeaf(leaf);
         try {
