@@ -41,7 +41,10 @@ void room_refresh(struct room *r, usec now, struct out *out)
 {
     for (struct member *m = room_member_first(r); m; m = room_member_next(m))
         for (unsigned i = 0; i < m->tracks; i++)
-            if (m->track[i]->feeds) track_want_key(m->track[i], (uint8_t)(m->track[i]->layers - 1));
+            for (uint32_t k = 0; k < m->track[i]->feeds; k++) {
+                const struct slot *s = m->track[i]->feed[k];
+                track_want_key(m->track[i], s->started ? s->layer : s->want_layer);
+            }
     sfu_ask_keys(r, now, out);
 }
 

@@ -286,6 +286,7 @@ void sfu_catch_up(struct slot *s, usec now, struct out *out)
 {
     if (!s->track || s->started || s->kind != SDP_VIDEO || !sfu_up(s->member) || !track_live(s->track))
         return;
+    if (room_sealed(s->member->room)) return; /* the key frame may be of an epoch from before it came */
     int k = layer_to_start(s, now);
     if (k < 0 || out_tight(out, CATCH_UP_PACKETS)) return;
     const struct layer *l = &s->track->layer[k];
