@@ -10,6 +10,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
+globalThis.crypto ??= crypto.webcrypto; // Debian 12's Node 18 keeps it to itself
+
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, '../..');
 const [wasmFile, mode] = process.argv.slice(2);
