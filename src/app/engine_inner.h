@@ -6,6 +6,7 @@
 
 #include "app/engine.h"
 #include "app/ice_tcp.h"
+#include "app/ipc_messages.h"
 #include "base/map.h"
 #include "core/dtls.h"
 #include "core/peer.h"
@@ -29,6 +30,8 @@ struct seat { /* a member and everything that leads to it */
     struct path path[SEAT_PATHS];
     uint8_t ufrag[SEAT_UFRAGS][UFRAG_KEY];
     uint32_t path_next, ufrag_next, next_free;
+    struct ipc_admit admitted; /* as the keeper let it in: repeated to a keeper that begins anew */
+    int64_t since_ms;
 };
 struct engine_socket {
     struct engine *engine;

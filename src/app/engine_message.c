@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/engine_message.h"
 
-#include "app/ipc_messages.h"
 #include "guest/openssl_crypto.h"
 #include "guest/openssl_dtls.h"
 #include "guest/openssl_srtp.h"
@@ -61,14 +60,25 @@ static void send_note(struct engine *e, const struct news_item *i)
     mem_free(room);
 }
 
-static void tell_member(struct engine *e, const struct engine_room *room, uint32_t number, bool in,
-                        struct span reason)
+static void tell_member(struct engine *e, uint64_t session, const struct ipc_member *m)
 {
     uint8_t bytes[512];
     struct writer w = writer_of(MSPAN(bytes, sizeof bytes));
-    struct ipc_member m = {.in = in, .room = room_name(room->room), .member = number, .reason = reason};
-    put_ipc_member(&w, &m);
-    if (!write_ok(&w)) send_to(e, ROLE_KEEPER, IPC_MEMBER, 0, writer_span(&w));
+    put_ipc_member(&w, m);
+    if (!write_ok(&w)) send_to(e, ROLE_KEEPER, IPC_MEMBER, session, writer_span(&w));
+}
+
+void engine_tell_members(struct engine *e)
+{
+    uint8_t bytes[1024];
+    for (uint32_t i = 1; i < e->seat_count; i++) {
+        const struct seat *s = &e->seat[i];
+        if (!s->member) continue;
+        struct writer w = writer_of(MSPAN(bytes, sizeof bytes));
+        put_ipc_member_is(&w, &(struct ipc_member_is){s->admitted, s->since_ms});
+        if (!write_ok(&w)) send_to(e, ROLE_KEEPER, IPC_MEMBER_IS, member_session(s->member), writer_span(&w));
+    }
+    send_to(e, ROLE_KEEPER, IPC_MEMBERS_TOLD, 0, SPAN_NONE);
 }
 
 /* More was said than the news could hold: everybody of the room starts anew instead of knowing half. */
@@ -111,7 +121,8 @@ void engine_drain(struct engine *e, struct engine_room *room)
         case NEWS_GONE:
             engine_seat_gone(e, i->session);
             if (room->delivery) went(e, room, i);
-            tell_member(e, room, i->number, false, span_str(i->reason));
+            tell_member(e, i->session,
+                        &(struct ipc_member){false, room_name(room->room), i->number, span_str(i->reason)});
             send_to(e, ROLE_FRONT, IPC_FINISH, i->session, SPAN_NONE);
             room->reap = true;
             break;
@@ -224,8 +235,12 @@ static void admit(struct engine *e, uint64_t session, struct span body)
     if (err) {
         refuse(e, session, err);
     } else {
+        struct seat *s = engine_seat_of(e, session);
+        assert(s);
+        s->admitted = a;
+        s->since_ms = clock_wall().ms;
         e->counts.joins++;
-        tell_member(e, room, a.member, true, SPAN_NONE);
+        tell_member(e, session, &(struct ipc_member){true, room_name(room->room), a.member, SPAN_NONE});
     }
     if (room) engine_room_touched(e, room);
 }
@@ -325,6 +340,9 @@ void engine_message(struct engine *e, enum role from, uint16_t message, uint64_t
         break;
     case IPC_ROOM_SET:
         set(e, body);
+        break;
+    case IPC_MEMBERS_ASK:
+        engine_tell_members(e);
         break;
     default:
         e->counts.refused++;

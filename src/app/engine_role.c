@@ -66,6 +66,13 @@ static void engine_got(void *state, const struct seat_got *got)
     engine_message(r->engine, got->from, got->message, got->session, got->body);
 }
 
+static void engine_met(void *state, enum role who, uint16_t index)
+{
+    const struct engine_role *r = state;
+    (void)index;
+    if (who == ROLE_KEEPER) engine_tell_members(r->engine);
+}
+
 static void engine_lost(void *state, enum role who, uint16_t index)
 {
     struct engine_role *r = state;
@@ -97,6 +104,7 @@ static bool engine_drained(const void *state)
 
 const struct role_work engine_work = {.start = engine_start,
                                       .message = engine_got,
+                                      .met = engine_met,
                                       .lost = engine_lost,
                                       .turn = engine_role_turn,
                                       .stats = engine_role_stats,

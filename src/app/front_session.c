@@ -299,6 +299,11 @@ static void replay(struct front *f, struct session *s)
     buf_fini(&early);
 }
 
+static void not_here(struct front *f, uint16_t engine, uint64_t id)
+{
+    if (seat_send(f->seat, ROLE_ENGINE, engine, IPC_GONE, id, SPAN_NONE)) f->counts.dropped++;
+}
+
 static void to_clients(struct front *f, uint16_t engine, struct span body, bool envelope)
 {
     struct ipc_to_clients m;
@@ -309,8 +314,13 @@ static void to_clients(struct front *f, uint16_t engine, struct span body, bool 
     }
     struct reader r = reader_of(m.sessions);
     for (uint16_t i = 0; i < m.count; i++) {
-        struct session *s = session_find(f, read_u64(&r));
-        if (!s) continue;
+        uint64_t id = read_u64(&r);
+        struct session *s = session_find(f, id);
+        if (!s) {
+            /* let in, but the keeper died before it told us, and the client was refused */
+            if (m.message == ROOM_JOINED && !envelope && engine != ANY_ENGINE) not_here(f, engine, id);
+            continue;
+        }
         struct conn *c = socket_of(f, s);
         if (s->state < SESSION_ADMITTED && engine != ANY_ENGINE)
             keep_early(f, s, engine, envelope ? EARLY_ENVELOPE : m.message, m.body);
@@ -378,6 +388,8 @@ void session_lost(struct front *f, enum role who, uint16_t index)
             restart(f, s, SPAN_LIT("engine"));
             restarted++;
         } else if (who == ROLE_KEEPER && asked) {
+            struct reader early = reader_of(buf_span(&s->early));
+            if (read_left(&early)) not_here(f, read_u16(&early), s->id); /* an engine has let it in already */
             join_refused(f, s,
                          &(struct ipc_join_answer){JOIN_REFUSED, 0, 503, SPAN_LIT("unavailable"),
                                                    SPAN_LIT("A part of the server is down. Try again.")});

@@ -164,6 +164,14 @@ static void get_verdict(struct reader *r, struct verdict *v)
     if (v->room_class > CLASS_GOVERNED) r->bad = true;
 }
 
+static void get_admit(struct reader *r, struct ipc_admit *m)
+{
+    get_verdict(r, &m->verdict);
+    m->member = read_u32(r);
+    m->entry = read_u8(r);
+    if (m->entry > ENTRY_NATIVE) r->bad = true;
+}
+
 void put_ipc_admit(struct writer *w, const struct ipc_admit *m)
 {
     put_verdict(w, &m->verdict);
@@ -171,10 +179,17 @@ void put_ipc_admit(struct writer *w, const struct ipc_admit *m)
     write_u8(w, m->entry);
 }
 GET_BEGIN(ipc_admit)
-get_verdict(&r, &x.verdict);
-x.member = read_u32(&r);
-x.entry = read_u8(&r);
-if (x.entry > ENTRY_NATIVE) r.bad = true;
+get_admit(&r, &x);
+GET_END
+
+void put_ipc_member_is(struct writer *w, const struct ipc_member_is *m)
+{
+    put_ipc_admit(w, &m->admitted);
+    write_u64(w, (uint64_t)m->since_ms);
+}
+GET_BEGIN(ipc_member_is)
+get_admit(&r, &x.admitted);
+x.since_ms = (int64_t)read_u64(&r);
 GET_END
 
 void put_ipc_expel(struct writer *w, const struct ipc_expel *m)

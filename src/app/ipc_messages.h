@@ -75,6 +75,10 @@ struct ipc_member { /* IPC_MEMBER */
     uint32_t member;
     struct span reason;
 };
+struct ipc_member_is { /* IPC_MEMBER_IS, session = whose */
+    struct ipc_admit admitted;
+    int64_t since_ms;
+};
 struct ipc_to_room {  /* IPC_TO_ROOM */
     uint8_t message;  /* enum room_message */
     struct span body; /* its shape's binary form, checked by front; the engine checks again */
@@ -99,6 +103,7 @@ IPC_PUT_GET(ipc_admit);
 IPC_PUT_GET(ipc_expel);
 IPC_PUT_GET(ipc_room_set);
 IPC_PUT_GET(ipc_member);
+IPC_PUT_GET(ipc_member_is);
 IPC_PUT_GET(ipc_to_room);
 IPC_PUT_GET(ipc_to_clients);
 

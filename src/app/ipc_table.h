@@ -48,7 +48,10 @@ enum role { ROLE_PARENT, ROLE_FRONT, ROLE_ENGINE, ROLE_VAULT, ROLE_KEEPER, ROLE_
       65536) /* TURN beside HTTPS: opaque stream bytes, both ways */                                         \
     X(IPC_TURN_BACK, ROLE_ENGINE, ROLE_FRONT, 65536)                                                         \
     X(IPC_RELAY_SECRET, ROLE_KEEPER, ROLE_ENGINE, 64) /* the secret of relay credentials, 32 bytes */        \
-    X(IPC_KNOCKS, ROLE_KEEPER, ROLE_FRONT, 65536) /* a room message for these sessions, as IPC_TO_CLIENTS */
+    X(IPC_KNOCKS, ROLE_KEEPER, ROLE_FRONT, 65536) /* a room message for these sessions, as IPC_TO_CLIENTS */ \
+    X(IPC_MEMBERS_ASK, ROLE_KEEPER, ROLE_ENGINE, 0)  /* who is with you? the keeper has begun anew */        \
+    X(IPC_MEMBER_IS, ROLE_ENGINE, ROLE_KEEPER, 1024) /* this one is, and came in so */                       \
+    X(IPC_MEMBERS_TOLD, ROLE_ENGINE, ROLE_KEEPER, 0) /* that was everybody */
 
 enum ipc_message {
     IPC_NONE,

@@ -43,7 +43,7 @@ bool keeper_has_keys(const struct keeper *k)
     return k->vault;
 }
 
-static void relay_to(struct keeper *k, uint16_t engine)
+void keeper_relay_to(struct keeper *k, uint16_t engine)
 {
     if (k->relay.n && k->engine_up[engine])
         (void)k->conf.send(k->conf.ctx, ROLE_ENGINE, engine, IPC_RELAY_SECRET, 0, secret_span(&k->relay));
@@ -61,7 +61,7 @@ static void vault_keys(struct keeper *k, struct span body)
     memcpy(k->relay.b, relay.p, 32);
     k->vault = true;
     for (uint16_t i = 0; i < SEAT_ENGINES_MAX; i++)
-        relay_to(k, i);
+        keeper_relay_to(k, i);
 }
 
 static void member_message(struct keeper *k, uint16_t engine, uint64_t session, struct span body)
@@ -100,6 +100,12 @@ void keeper_message(struct keeper *k, enum role from, uint16_t index, uint16_t m
     case IPC_MEMBER:
         member_message(k, index, session, body);
         break;
+    case IPC_MEMBER_IS:
+        return_member(k, index, session, body);
+        break;
+    case IPC_MEMBERS_TOLD:
+        return_told(k, index);
+        break;
     case IPC_VAULT_KEYS:
         vault_keys(k, body);
         break;
@@ -128,8 +134,9 @@ void keeper_ask(struct keeper *k, uint64_t origin, const struct ipc_ask *ask)
 void keeper_met(struct keeper *k, enum role who, uint16_t index)
 {
     if (who != ROLE_ENGINE || index >= SEAT_ENGINES_MAX) return;
-    k->engine_up[index] = true;
-    relay_to(k, index);
+    k->engine_met[index] = true;
+    k->engine_up[index] = false;
+    (void)k->conf.send(k->conf.ctx, ROLE_ENGINE, index, IPC_MEMBERS_ASK, 0, SPAN_NONE);
 }
 
 /* Whoever was let in just before may have had no word of the engine: front hears that it must ask again. */
@@ -149,7 +156,7 @@ void keeper_lost(struct keeper *k, enum role who, uint16_t index)
 {
     if (who == ROLE_VAULT) k->vault = false;
     if (who == ROLE_ENGINE && index < SEAT_ENGINES_MAX) {
-        k->engine_up[index] = false;
+        k->engine_up[index] = k->engine_met[index] = false;
         log_event(LOG_WARN, "engine.lost", "index=%u members=%u", index, k->engine_load[index]);
     }
     if (who != ROLE_ENGINE && who != ROLE_FRONT) return;
@@ -170,6 +177,7 @@ usec keeper_turn(struct keeper *k, usec now)
     for (uint32_t i = 1; i <= k->persons; i++)
         if (k->person[i].state != PERSON_FREE && k->person[i].expires_ms <= wall)
             people_expel(k, &k->person[i], "expired", "The time of this access token is over.", 0);
+    return_scan(k);
     k->next_scan = now + USEC_S;
     return k->next_scan;
 }
@@ -213,6 +221,8 @@ void keeper_stats(const struct keeper *k, struct writer *w)
     gauge(w, "keeper_acts_total", "counter", "Acts of members that need a verdict.", k->counts.acts);
     gauge(w, "keeper_api_requests_total", "counter", "API requests.", k->counts.asks);
     gauge(w, "keeper_members_kicked_total", "counter", "Members removed by a moderator.", k->counts.kicked);
+    gauge(w, "keeper_members_returned_total", "counter",
+          "Members an engine named to this keeper when it began.", k->counts.returned);
     gauge(w, "keeper_audit_failed_total", "counter",
           "Audit rows that could not be stored; the acts were refused.", k->counts.audit_failed);
 }

@@ -57,6 +57,7 @@ enum query {
     Q_SUBJECT_ADD,
     Q_SUBJECT_CLEAR,
     Q_SUBJECT_OLD,
+    Q_SUBJECT_CAN,
     Q_AUDIT_ADD,
     Q_AUDIT_LIST,
     Q_COUNT
@@ -113,7 +114,10 @@ struct keeper {
     struct token_keys keys;
     struct secret relay;
     bool vault, draining;
-    bool engine_up[SEAT_ENGINES_MAX];
+    bool engine_met[SEAT_ENGINES_MAX]; /* it is there, and still says who is with it */
+    bool engine_up[SEAT_ENGINES_MAX];  /* it has said so: rooms can go there */
+    bool settled;                      /* we know who was here before us: people can come in */
+    uint8_t scans;
     uint32_t engine_load[SEAT_ENGINES_MAX];
     struct map by_session, by_room;
     struct person *person; /* [0] is never used */
@@ -128,10 +132,14 @@ struct keeper {
     struct room_row_db room; /* of the request in hand */
     usec now, next_scan;
     struct {
-        uint64_t joins, refused, acts, asks, audit_failed, kicked;
+        uint64_t joins, refused, acts, asks, audit_failed, kicked, returned;
     } counts;
     uint8_t answer[ANSWER_MAX];
 };
+
+/* --- keeper --- */
+/* The relay's secret to an engine, when both are there. */
+void keeper_relay_to(struct keeper *k, uint16_t engine);
 
 /* --- keeper_store --- */
 enum err store_open(struct store *s, const char *data) MUST_CHECK;
@@ -148,6 +156,8 @@ enum err store_room_drop(struct store *s, struct span room) MUST_CHECK;
 enum err store_bar(struct store *s, struct span room, struct span subject, struct span name,
                    struct wall now) MUST_CHECK;
 enum err store_subject(struct store *s, const struct token *t) MUST_CHECK;
+/* What tokens made here granted a subject in a room, together. */
+enum err store_granted(struct store *s, struct span room, struct span subject, uint32_t *can) MUST_CHECK;
 enum err store_lock(struct store *s, struct span room, bool locked) MUST_CHECK;
 enum err store_forget_old(struct store *s, struct wall now) MUST_CHECK;
 /* A change with a room and perhaps a subject as its values. */
@@ -168,6 +178,14 @@ enum err place_engine(struct keeper *k, struct place *at) MUST_CHECK;
 void people_relay(struct keeper *k, struct span room, struct span subject, bool revoke);
 void people_expel(struct keeper *k, struct person *p, const char *reason, const char *title, uint32_t by);
 void people_knocks(struct keeper *k, struct place *at);
+
+/* --- keeper_return: a keeper that begins anew hears from the engines who is in the rooms --- */
+/* What an engine says is input: the room is looked up, whoever was removed meanwhile has to go, and nobody may
+ * moderate to whom no token for that was given. Heard only until the engine has said that it is all. */
+void return_member(struct keeper *k, uint16_t engine, uint64_t session, struct span body);
+void return_told(struct keeper *k, uint16_t engine);
+/* Once a second: an engine that never says so is waited for no longer. */
+void return_scan(struct keeper *k);
 
 /* --- keeper_join: asking, entering, acting --- */
 #define PLAIN_LABEL_MAX 32

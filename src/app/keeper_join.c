@@ -296,7 +296,7 @@ void join_message(struct keeper *k, uint64_t session, struct span body)
     if (plain && m.token.n) memcpy(a.label, m.token.p, m.token.n);
     a.facts.who.plain_dev = plain;
     a.facts.room.named = true;
-    if (k->draining || !k->vault) {
+    if (k->draining || !k->vault || !k->settled) {
         unavailable(k, session);
         return;
     }

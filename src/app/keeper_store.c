@@ -51,6 +51,7 @@ static const char *const queries[Q_COUNT] = {
         " ?6, ?7)",
     [Q_SUBJECT_CLEAR] = "DELETE FROM subjects WHERE room=?1",
     [Q_SUBJECT_OLD] = "DELETE FROM subjects WHERE expires_ms<?1",
+    [Q_SUBJECT_CAN] = "SELECT can FROM subjects WHERE room IN (?1, '*') AND subject=?2",
     [Q_AUDIT_ADD] = "INSERT INTO audit(at_ms, who, verb, room, object, source, allowed, rule) VALUES(?1, ?2, "
                     "?3, ?4, ?5, ?6,"
                     " ?7, ?8)",
@@ -191,6 +192,23 @@ enum err store_subject(struct store *s, const struct token *t)
     db_int(q, 6, t->issued * 1000);
     db_int(q, 7, t->expires * 1000);
     return db_change(q);
+}
+
+enum err store_granted(struct store *s, struct span room, struct span subject, uint32_t *can)
+{
+    struct db_query *q = s->q[Q_SUBJECT_CAN];
+    uint32_t all = 0;
+    bool row = true;
+    enum err e = OK;
+    db_text(q, 1, room);
+    db_text(q, 2, subject);
+    while (!e && row) {
+        e = db_step(q, &row);
+        if (!e && row) all |= (uint32_t)db_get_int(q, 0);
+    }
+    db_done(q);
+    if (!e) *can = all;
+    return e;
 }
 
 enum err store_lock(struct store *s, struct span room, bool locked)

@@ -262,6 +262,50 @@ def killed(s):
     check("and the same socket joins again", m.get("type") == "joined", (m, s.read_log()[-1500:]))
 
 
+def kill_role(s, role):
+    old = s.children()[role][0]
+    os.kill(old, signal.SIGKILL)
+    end = time.time() + 8
+    while time.time() < end and s.children().get(role, [old])[0] == old:
+        time.sleep(0.02)
+    return wait_up(s)
+
+
+def returned(s):
+    """A keeper killed during a meeting knows again who is there: whoever came before it can be removed and can moderate."""
+    call(s.http, "POST", "/api/v1/rooms", {"name": "kept"})
+    boss, plain = token(s, "kept", "Mo", "--can", "join,publish,subscribe,chat,moderate"), token(s, "kept", "Gus")
+    a, ja = join(s, "kept", boss)
+    b, jb = join(s, "kept", plain)
+    c, jc = join(s, "kept", token(s, "kept", "Cy"))
+    for n in range(2):
+        check("the keeper comes back", kill_role(s, "keeper") is not None)
+    start = time.time()
+    b.send(type="kick", id=1, member=ja["member"])
+    m = b.until("ok", "error")
+    while m.get("code") == "not_joined" and time.time() - start < 5:
+        time.sleep(0.05)
+        b.send(type="kick", id=1, member=ja["member"])
+        m = b.until("ok", "error")
+    check("who may not moderate still may not", m.get("code") == "denied", m)
+    a.send(type="kick", id=2, member=jb["member"])
+    check("a moderator from before still moderates", a.until("ok", "error")["type"] == "ok")
+    check("who came before is removed", b.until("closed").get("reason") == "kicked")
+    took = time.time() - start
+    check("within 5 s", took < 5, took)
+    print(f"keeper killed: a member from before is removed {took * 1000:.0f} ms after it is healthy")
+    check("and stays out", join(s, "kept", plain)[1].get("code") == "denied")
+    members = json.loads(call(s.http, "GET", "/api/v1/rooms/kept/members", token=boss)[1])["members"]
+    check("the list is right", sorted(x["member"] for x in members) == sorted([ja["member"], jc["member"]]), members)
+    d, jd = join(s, "kept", token(s, "kept", "Dee"))
+    check("who comes now meets them", len(jd.get("members", [])) >= 2 and jd["member"] not in (ja["member"], jb["member"], jc["member"]), jd)
+    kill_role(s, "keeper")
+    check("kicked stays kicked for the next keeper too", join(s, "kept", plain)[1].get("code") == "denied")
+    start = time.time()
+    check("closed by the API", call(s.http, "DELETE", "/api/v1/rooms/kept", token=token(s, "*", "Root", "--can", "admin"))[0] == 204)
+    check("closing reaches those from before", [x.until("closed")["type"] for x in (a, c, d)] == ["closed"] * 3 and time.time() - start < 5)
+
+
 def walls(s):
     mode = os.stat(os.path.join(s.data, "control.sock")).st_mode
     check("control.sock is ours alone", stat.S_IMODE(mode) == 0o600, oct(mode))
@@ -324,6 +368,7 @@ with Server(binary, "--engines", "2") as s:
     lobby(s)
     forged(s)
     killed(s)
+    returned(s)
     walls(s)
     p = subprocess.run([binary, "serve", "--dev", "--data", s.data, "--listen", "127.0.0.1:0", "--media", "127.0.0.1:0"], capture_output=True, text=True, timeout=20)
     check("a second server on the data: exit 3", p.returncode == 3 and p.stderr.count("\n") == 1, p.stderr)
