@@ -22,6 +22,7 @@ trap 'stop; [ ! -e "$DIR/netns" ] || tools/netns down turntest; rm -rf "$DIR"' E
 ok() { if [ "$1" = 0 ]; then echo "ok   $2"; else echo "FAIL $2"; fails=$((fails + 1)); fi; }
 
 start() { # WHERE-PREFIX... -- ARGS...
+    rm -f "$DIR/credential" # the one of the relay before must not be taken for this one's
     "$@" > "$DIR/credential" 2> "$DIR/stats" &
     relay=$!
     n=0
