@@ -22,11 +22,11 @@ static const char *why_not(struct keeper *k, const struct ipc_admit *a, uint32_t
     struct span room = span_str(v->room), subject = span_str(v->subject);
     uint32_t granted = 0;
     enum err e = store_room(&k->store, room, &k->room), barred = OK;
-    if (e == ERR_UNKNOWN || (!e && k->room.of_class != v->room_class)) return "closed";
-    if (e || !v->allowed || a->member == 0 || a->member >= k->room.next_member) return "lost";
+    if (e == ERR_UNKNOWN || (!e && k->room.of_class != v->room_class)) return "ended";
+    if (e || !v->allowed || a->member == 0 || a->member >= k->room.next_member) return "draining";
     if (store_barred(&k->store, room, subject, &barred) && !barred) return "kicked";
     if (v->can & ONLY_GRANTED && !barred) barred = store_granted(&k->store, room, subject, &granted);
-    if (barred) return "lost";
+    if (barred) return "draining";
     *can = v->can & (granted | ~(uint32_t)ONLY_GRANTED);
     return NULL;
 }
@@ -41,15 +41,15 @@ void return_member(struct keeper *k, uint16_t engine, uint64_t session, struct s
     const struct verdict *v = &m.admitted.verdict;
     const char *why = why_not(k, &m.admitted, &can);
     struct place *at = why ? NULL : place_of(k, span_str(v->room), false);
-    if (!why && at && at->running && at->engine != engine) why = "lost"; /* a room is in one place */
-    if (!why && at && people_member(k, at, m.admitted.member, PERSON_IN)) why = "lost";
+    if (!why && at && at->running && at->engine != engine) why = "draining"; /* a room is in one place */
+    if (!why && at && people_member(k, at, m.admitted.member, PERSON_IN)) why = "draining";
     if (!why && !at) at = place_of(k, span_str(v->room), true);
-    if (!why && (!at || people_add(k, session, at, &p))) why = "lost";
+    if (!why && (!at || people_add(k, session, at, &p))) why = "draining";
     if (why) {
         send_away(k, engine, session, why,
-                  strcmp(why, "kicked") == 0   ? "A moderator removed you."
-                  : strcmp(why, "closed") == 0 ? "This room was closed."
-                                               : "A part of the server began anew. Join again.");
+                  strcmp(why, "kicked") == 0  ? "A moderator removed you."
+                  : strcmp(why, "ended") == 0 ? "This room was closed."
+                                              : "A part of the server began anew. Join again.");
         return;
     }
     p->state = PERSON_IN;

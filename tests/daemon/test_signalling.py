@@ -1,0 +1,183 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Signalling that can't be: the wrong order, ids of others, who one claims to be; and a client that vanishes after each
+step of entering. All over real WebSockets.     usage: test_signalling.py INCAMERA     Last line: N passed, N failed."""
+import json, re, sys, time
+from client import Socket, call, join, token
+from server import Server
+
+passed = failed = 0
+
+
+def check(what, good, detail=""):
+    global passed, failed
+    passed, failed = passed + bool(good), failed + (not good)
+    if not good:
+        print(f"not ok: {what} {str(detail)[:600]}")
+
+
+def offer(direction="sendrecv"):
+    lines = ["v=0", "o=- 7 1 IN IP4 127.0.0.1", "s=-", "t=0 0", "a=group:BUNDLE 0 1",
+             "a=fingerprint:sha-256 " + ":".join(f"{(i * 37) & 255:02X}" for i in range(32))]
+    for i, (kind, pt, name) in enumerate((("audio", 111, "opus/48000/2"), ("video", 96, "VP8/90000"))):
+        lines += [f"m={kind} 9 UDP/TLS/RTP/SAVPF {pt}", "c=IN IP4 0.0.0.0", f"a=mid:{i}", "a=ice-ufrag:abcd", "a=ice-pwd:abcdefghijklmnopqrstuv",
+                  "a=setup:actpass", f"a={direction}", "a=rtcp-mux", f"a=rtpmap:{pt} {name}", f"a=msid:s t{i}"]
+    return "\r\n".join(lines) + "\r\n"
+
+
+SEND = [{"mid": "0", "source": "microphone"}, {"mid": "1", "source": "camera"}]
+
+
+def members(s, room, t):
+    return json.loads(call(s.http, "GET", f"/api/v1/rooms/{room}/members", token=t)[1])["members"]
+
+
+def metric(s, name):
+    text = call(s.http, "GET", "/metrics")[1].decode()
+    return sum(int(m) for m in re.findall(rf"^incamera_{name}(?:{{[^}}]*}})? (\d+)$", text, re.M))
+
+
+def order(s):
+    """Before `joined` only `join` and `ping` mean anything; afterwards a second join does not."""
+    t, cases, good = token(s, "talk", "Ana"), 0, 0
+    before = [dict(type="offer", sdp=offer(), send=SEND), dict(type="track", source="camera", on=True, muted=False), dict(type="view", show=[]),
+              dict(type="chat", text="x"), dict(type="hand", up=True), dict(type="react", emoji="\U0001f44d"), dict(type="kick", member=1),
+              dict(type="mute_member", member=1, source="camera"), dict(type="lock", locked=True), dict(type="admit", knock=1, admit=True),
+              dict(type="end"), dict(type="leave")]
+    for m in before:
+        a = Socket(s.plain)
+        a.send(id=4, **m)
+        r = a.until("error", "ok", "answer", "closed", "joined")
+        leaves = m["type"] == "leave" and r["type"] == "closed"  # leaving is always possible
+        fine = leaves or (r["type"] == "error" and r.get("code") == "not_joined" and r.get("id") == 4)
+        cases, good = cases + 1, good + fine
+        if not fine:
+            print("before join:", m["type"], r)
+        a.s.close()
+    a, joined = join(s, "talk", t)
+    after = [(dict(type="join", token=t, room="talk"), "already_joined"),
+             (dict(type="track", source="camera", on=True, muted=False), None), (dict(type="track", source="nose", on=True, muted=False), None),
+             (dict(type="kick", member=joined["member"]), "denied"), (dict(type="kick", member=4000000), None),
+             (dict(type="mute_member", member=4000000, source="camera"), None), (dict(type="admit", knock=77, admit=True), None),
+             (dict(type="lock", locked=True), "denied"), (dict(type="end"), "denied"),
+             (dict(type="view", show=[{"track": 999999, "width": 10, "height": 10}]), "any"),
+             (dict(type="offer", sdp="v=0\r\n", send=[]), None), (dict(type="offer", sdp=offer(), send=[{"mid": "9", "source": "camera"}]), "ignored")]
+    for m, code in after:
+        a.send(id=8, **m)
+        r = a.until("error", "ok", "answer", "closed", "joined")
+        fine = r["type"] == "error" and r.get("id") == 8 and code in (None, r.get("code")) or code == "any" and r["type"] in ("ok", "error")
+        fine = fine or code == "ignored" and r["type"] == "answer"  # a section that is not there carries nothing
+        cases, good = cases + 1, good + fine
+        if not fine:
+            print("after join:", m["type"], code, r)
+    a.send(type="leave", id=9)
+    end = a.until("closed", "gone")
+    try:
+        a.send(type="leave", id=10)  # a double leave meets a closed socket
+    except OSError:
+        pass
+    r = a.until("error", "ok", "joined")
+    cases, good = cases + 1, good + (end["type"] in ("closed", "gone") and r["type"] == "gone")
+    print(f"impossible order: {good} of {cases} answered as specified")
+    check("order", good == cases)
+    text = call(s.http, "GET", "/healthz")
+    check("still healthy", text[0] == 200, text)
+
+
+def others(s):
+    """Ids of others, and claims in the body: refused, or the server's value stands."""
+    boss, eve = token(s, "talk", "Mo", "--can", "join,publish,subscribe,chat,moderate"), token(s, "talk", "Eve")
+    a, ja = join(s, "talk", boss)
+    b, jb = join(s, "talk", eve)
+    claims = ["senderId", "sender", "member", "from", "tenant", "role", "moderator", "can", "at", "seq", "timestamp", "name", "subject", "room"]
+    values = {"member": ja["member"], "moderator": True, "can": ["moderate"], "at": 1, "seq": 1, "timestamp": 1}
+    good = 0
+    for n, claim in enumerate(claims):
+        if n % 4 == 0:  # five bad messages close a socket
+            b.s.close()
+            a.until("member_left")
+            b, jb = join(s, "talk", eve)
+        text = f"claim {n}"
+        b.send(type="chat", id=n, text=text, **{claim: values.get(claim, "Mo")})
+        r = b.until("ok", "error", "closed")
+        b.send(type="ping", id=90)
+        b.until("pong")
+        good += r["type"] == "error" and r.get("code") == "bad_message"
+        if r.get("code") != "bad_message":
+            print("claim:", claim, r)
+    now = time.time() * 1000
+    b.s.close()
+    b, jb = join(s, "talk", eve)
+    b.send(type="chat", id=1, text="honest")
+    b.until("ok")
+    m = a.until("said")
+    check("who said it and when is the server's", m.get("member") == jb["member"] != ja["member"] and abs(m["at"] - now) < 60000 and m["text"] == "honest", m)
+    listed = {x["member"]: x for x in members(s, "talk", boss)}
+    check("nobody got a right or a name", listed[jb["member"]]["name"] == "Eve" and not listed[jb["member"]]["moderator"], listed)
+    for m in (dict(type="kick", member=ja["member"]), dict(type="mute_member", member=ja["member"], source="camera"), dict(type="lock", locked=True),
+              dict(type="end")):
+        b.send(id=5, **m)
+        r = b.until("ok", "error")
+        good += r.get("code") == "denied"
+        if r.get("code") != "denied":
+            print("act:", m, r)
+    # another room's member number and token
+    call(s.http, "POST", "/api/v1/rooms", {"name": "else"})
+    c, refused = join(s, "else", eve)
+    good += refused["type"] == "error" and refused["code"] in ("denied", "token_invalid")
+    print("a token of another room:", refused.get("code"))
+    for who in ("", "x", boss[:-2], "null"):
+        _, r = join(s, "talk", who)
+        good += r["type"] == "error"
+        if r["type"] != "error":
+            print("token:", who[:8], r)
+    for body in ({"name": "x", "subject": "root"}, {"name": "x", "can": ["moderate"]}, {"name": "x", "ttl": 999999}, {"name": "x", "room": "else"}):
+        code, answer = call(s.http, "POST", "/api/v1/rooms/talk/guest", body)
+        good += code == 422
+        if code != 422:
+            print("guest:", body, code, answer)
+    total = len(claims) + 4 + 1 + 4 + 4
+    print(f"ids of others and claims in the body: {good} of {total} refused")
+    check("others", good == total)
+
+
+def prefixes(s):
+    """A client that ends after each step of entering: nobody stays behind, and nothing is forwarded. (It sends no media itself.)"""
+    t, root = token(s, "talk", "Pre"), token(s, "talk", "Root", "--can", "join,moderate")
+    steps = ["socket", "half a join", "join", "joined", "offer", "answer", "track on"]
+    before = metric(s, "live_rtp_packets_out")
+    left = 0
+    for rounds in range(3):
+        for stop in range(len(steps)):
+            a = Socket(s.plain)
+            if stop == 1:
+                a.s.sendall(b"\x81\xfe\x01\x00\1\2\3\4abc")
+            if stop >= 2:
+                a.send(type="join", id=1, token=t, room="talk")
+            if stop >= 3:
+                check("joined", a.until("joined", "error")["type"] == "joined")
+            if stop >= 4:
+                a.send(type="offer", id=2, sdp=offer(), send=SEND)
+            if stop >= 5:
+                r = a.until("answer", "error")
+                check("answered", r["type"] == "answer", r)
+            if stop >= 6:
+                a.send(type="track", id=3, source="camera", on=True, muted=False)
+                a.until("ok", "error")
+            a.s.close()
+    end = time.time() + 5
+    while time.time() < end and members(s, "talk", root):
+        time.sleep(0.05)
+    left = len(members(s, "talk", root))
+    forwarded = metric(s, "live_rtp_packets_out") - before
+    print(f"join prefixes: {3 * len(steps)} of {3 * len(steps)} ended; members left behind {left}, packets forwarded {forwarded}")
+    check("prefixes", left == 0 and forwarded == 0)
+
+
+with Server(sys.argv[1], "--engines", "1") as s:
+    call(s.http, "POST", "/api/v1/rooms", {"name": "talk"})
+    order(s)
+    others(s)
+    prefixes(s)
+print(f"{passed} passed, {failed} failed")
+sys.exit(failed != 0)
