@@ -442,7 +442,12 @@ static void remember(struct delivery *d, uint64_t epoch, struct span body)
 
 static void welcome_all(struct delivery *d, const struct bundle *b, uint32_t from, struct news *news)
 {
-    struct reader a = reader_of(b->added);
+    struct reader a = reader_of(b->added), first = a;
+    while (read_left(&first)) { /* they wait no more: no joiner is told of another's knock */
+        struct handle *h = by_number(d, read_u32(&first));
+        (void)read_vecv(&first);
+        if (h && (h->member || d->members < DELIVERY_MEMBERS_MAX)) drop_knock(d, h);
+    }
     while (read_left(&a)) {
         uint8_t room[16];
         struct handle *h = by_number(d, read_u32(&a));

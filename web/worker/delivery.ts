@@ -60,6 +60,7 @@ interface Waiting {
   readonly handle: number;
   readonly message: Uint8Array;
   readonly key: Uint8Array;
+  readonly again: boolean;
 }
 
 const none = new Uint8Array(0);
@@ -217,7 +218,7 @@ export class Delivery {
     switch (kind) {
       case KIND.state: return this.#state(body, epoch);
       case KIND.knock:
-      case KIND.resync: return this.#knocked(body);
+      case KIND.resync: return this.#knocked(body, kind === KIND.resync);
       case KIND.bundle: return this.#winner(body, epoch);
       case KIND.welcome: return this.#welcome(body);
       case KIND.conflict: return this.#group?.discard();
@@ -272,7 +273,7 @@ export class Delivery {
     this.#newDoor = this.#rekey = false;
   }
 
-  async #knocked(r: ByteReader): Promise<void> {
+  async #knocked(r: ByteReader, again: boolean): Promise<void> {
     const handle = r.u32(), sealed = r.vector();
     let message: Uint8Array;
     let key: Uint8Array;
@@ -284,7 +285,8 @@ export class Delivery {
     }
     const name = base64url(this.host.sha256(message));
     if (this.#seen.has(name) || !this.#group) return;
-    this.#waiting.set(handle, { handle, message, key });
+    if (!again && this.#group.members.some((m) => same(m.signatureKey, key))) return; // it is in already
+    this.#waiting.set(handle, { handle, message, key, again });
     this.#schedule(BATCH_MS);
   }
 
@@ -472,10 +474,14 @@ export class Delivery {
       if (adds.length === BATCH_MAX || keys.has(base16(w.key))) continue;
       keys.add(base16(w.key));
       const old = members.find((m) => same(m.signatureKey, w.key));
-      if (old?.leaf === group.leaf) continue;
+      if (old && (!w.again || old.leaf === group.leaf)) {
+        this.#waiting.delete(w.handle);
+        continue;
+      }
       if (old) removes.add(old.leaf);
       adds.push(w);
     }
+    if (!adds.length && !removes.size && !this.#rekey && !this.#newDoor) return;
     let made: { commit: Uint8Array; welcome: Uint8Array };
     try {
       made = group.commit({ add: adds.map((w) => w.message), remove: [...removes], note: kick ? 'kick' : '' });

@@ -103,6 +103,7 @@ class CoreInvitee implements KeyPackage {
 
 class CoreGroup implements Group {
   #members: GroupMember[] | undefined;
+  #note = ''; // of the own staged commit: its echo is not opened again
   constructor(private readonly core: SealCore, private readonly group: SealGroup, private readonly key: SignatureKey, private link: Link,
     private readonly extensions: Uint8Array) {
     this.setLink(link);
@@ -128,6 +129,7 @@ class CoreGroup implements Group {
     return (this.#members = all);
   }
   commit(change: Change): { commit: Uint8Array; welcome: Uint8Array } {
+    this.#note = change.note;
     return this.group.commit(this.key, [
       ...change.remove.map((leaf) => ({ kind: 'remove' as const, leaf })),
       ...change.add.map((keyPackage) => ({ kind: 'add' as const, keyPackage })),
@@ -144,7 +146,7 @@ class CoreGroup implements Group {
     const o = this.group.open(message);
     const opened: Opened = {
       kind: o.kind, own: o.own, removed: o.removed, sender: o.sender, data: o.data, added: o.added, gone: o.gone,
-      note: text.decode(o.authenticatedData),
+      note: o.own ? this.#note : text.decode(o.authenticatedData),
     };
     if (o.kind === 'proposal') this.group.refuse(); // members commit by value only
     if (o.kind !== 'commit') return opened;
