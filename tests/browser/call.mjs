@@ -19,7 +19,9 @@ const others = (p) => all.filter((x) => x !== p);
 
 const go = await checks.is('a room is created from the page and three people join it', async () => {
   await ana.open('/');
-  await until('the first page', () => ana.eval(() => document.querySelector('#room-name') !== null));
+  await until('the first page', () => ana.eval(() => document.querySelector('#class-governed') !== null));
+  await ana.eval(() => document.querySelector('#class-governed').click());
+  await until('the room\'s name', () => ana.eval(() => document.querySelector('#room-name') !== null));
   await ana.page.type('#room-name', 'Browser call');
   await ana.press('Create governed room');
   await ana.join();
