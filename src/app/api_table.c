@@ -124,7 +124,7 @@ static void put_parameters(struct writer *w, const char *path)
 static void put_operation(struct writer *w, const struct api_row *r)
 {
     char method[8] = "";
-    for (size_t i = 0; r->method[i] && i < sizeof method - 1; i++)
+    for (size_t i = 0; i < sizeof method - 1 && r->method[i]; i++)
         method[i] = (char)(r->method[i] | 0x20);
     json_write_str(w, method);
     put(w, ":{\"summary\":");
