@@ -55,7 +55,10 @@ const go = await checks.is('a sealed room is made in the page, and three people 
 });
 if (go) {
   await checks.is('everybody is in the group, by name', async () => {
-    for (const p of all) await pill(p, `Sealed · only you, ${others(p).map((o) => o.name).join(' and ')}`.replace('you, ', 'you, '));
+    for (const p of all) {
+      const names = others(p).map((o) => o.name);
+      await until(`${p.name}: pill`, () => p.eval((n) => n.every((x) => document.querySelector('.pill').textContent.includes(x)), names), 8000);
+    }
   });
   await checks.is('each sees the right picture of each other, and frames grow', async () => {
     const times = await Promise.all(all.map((p) => p.sees(others(p), 20000)));
