@@ -174,6 +174,7 @@ static void reference_close(struct reference *r)
 
 static void measure_from_here(struct reference *r)
 {
+    drive(r, 300 * USEC_MS, NULL, NULL); /* the call may have stood still while a row set something up */
     for (int i = 0; i < 2; i++)
         for (unsigned t = 0; t < r->sub[i].tracks; t++) {
             r->base_lost[i][t] = r->sub[i].track[t].lost;
