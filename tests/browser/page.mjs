@@ -83,8 +83,9 @@ const screens = {
     server.rooms.set('thursday-stand-up', {});
     const page = await open('/', s);
     await until('ready', () => page.$('#room-name'));
+    await page.evaluate(() => document.querySelector('#class-governed').click());
     await page.type('#room-name', 'Thursday stand-up');
-    await press(page, 'Create');
+    await press(page, 'Create governed room');
     await until('the answer', () => page.evaluate(() => document.querySelector('#room-trouble').textContent !== ''));
     return page;
   },
