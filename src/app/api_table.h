@@ -38,6 +38,12 @@
       "Let a subject in again")                                                                              \
     X(API_AUDIT, "GET", "/audit", VERB_AUDIT, false, 200,                                                    \
       "The audit trail, oldest first: ?after=SEQ&limit=N")                                                   \
+    X(API_AUDIT_HEAD, "GET", "/audit/head", VERB_AUDIT, false, 200,                                          \
+      "A signed head over the whole audit trail as it is now")                                               \
+    X(API_AUDIT_EXPORT, "GET", "/audit/export", VERB_AUDIT, false, 200,                                      \
+      "Entries and heads as JSON Lines: ?after=SEQ&upto=SEQ, a part at a time")                              \
+    X(API_AUDIT_PROOF, "GET", "/audit/proof", VERB_AUDIT, false, 200,                                        \
+      "That an entry is under the last head (?seq=N), or that an older head is its beginning (?from=SIZE)")  \
     X(API_EXPLAIN, "POST", "/explain", VERB_EXPLAIN, true, 200, "Why a verdict is what it is")               \
     X(API_OPENAPI, "GET", "/openapi.json", VERB_OPENAPI, false, 200, "This description; needs no token")
 

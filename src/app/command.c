@@ -192,7 +192,7 @@ static int ask_here(const struct words *w, const struct ipc_ask *ask, struct rep
     const struct crypto *crypto = openssl_crypto();
     if (!crypto) return complain(1, "the cryptographic library lacks what is needed");
     struct vault_conf vc = {crypto, w->data, from_vault, &l};
-    struct keeper_conf kc = {crypto, &config, clock_rng(), clock_wall, from_keeper, answered, &l};
+    struct keeper_conf kc = {crypto, &config, clock_rng(), clock_wall, from_keeper, answered, &l, -1};
     enum err e = vault_new(&vc, &l.vault);
     if (!e) e = keeper_new(&kc, &l.keeper);
     if (!e) {

@@ -34,6 +34,7 @@ static const struct setting {
     {"origin", ORIGINS, offsetof(struct config, origin), R(ROLE_FRONT)},
     {"tls-certificate", PATH, offsetof(struct config, tls_certificate), 0},
     {"tls-key", PATH, offsetof(struct config, tls_key), 0},
+    {"audit-heads", PATH, offsetof(struct config, audit_heads), R(ROLE_KEEPER)},
     {"dev", SWITCH, offsetof(struct config, dev), NEEDED_BY_ALL},
     {"log", LEVEL, offsetof(struct config, log), NEEDED_BY_ALL},
 };

@@ -29,6 +29,7 @@ struct config {
     struct config_list origin; /* other sites that may use the API and open sockets */
     char turn[CONFIG_TEXT];
     char tls_certificate[CONFIG_PATH], tls_key[CONFIG_PATH]; /* PEM; without them a development certificate */
+    char audit_heads[CONFIG_PATH]; /* a file, best on another machine's disk, that signed audit heads go to */
     char log[CONFIG_TEXT];
     uint32_t engines; /* 0: one a core */
     bool dev;

@@ -13,15 +13,17 @@ enum err keeper_new(const struct keeper_conf *conf, struct keeper **keeper)
     if (!k) return ERR_NOMEM;
     k->conf = *conf;
     k->next_pending = 1;
+    k->heads = conf->heads;
     enum err e = map_init(&k->by_session, 8, KEEPER_MEMBERS_MAX, &conf->rng);
     if (!e) e = map_init(&k->by_room, 64, KEEPER_ROOMS_MAX, &conf->rng);
     if (!e) e = rng_fill(&conf->rng, (uint8_t *)k->rate_seed, sizeof k->rate_seed);
-    if (!e) e = store_open(&k->store, conf->config->data);
+    if (!e) e = store_open(&k->store, conf->config->data, conf->crypto);
     if (!e) e = store_forget_old(&k->store, conf->wall());
     if (e) {
         keeper_free(k);
         return e;
     }
+    if (!trail_whole(&k->store)) log_event(LOG_ERROR, "audit.broken", "mend=\"run incamera audit verify\"");
     *keeper = k;
     return OK;
 }
@@ -57,6 +59,7 @@ static void vault_keys(struct keeper *k, struct span body)
     k->keys.count = 1;
     memcpy(k->keys.key[0], token.p, 32);
     if (token_kid(k->conf.crypto, token, k->keys.kid[0])) return;
+    memcpy(k->audit_key, audit.p, 32);
     k->relay.n = 32;
     memcpy(k->relay.b, relay.p, 32);
     k->vault = true;
@@ -110,7 +113,10 @@ void keeper_message(struct keeper *k, enum role from, uint16_t index, uint16_t m
         vault_keys(k, body);
         break;
     case IPC_SIGNED:
-        token_signed(k, session, body);
+        if (session)
+            token_signed(k, session, body);
+        else
+            audit_signed(k, body);
         break;
     case IPC_ASK:
         if (get_ipc_ask(body, &ask)) break;
@@ -178,6 +184,7 @@ usec keeper_turn(struct keeper *k, usec now)
         if (k->person[i].state != PERSON_FREE && k->person[i].expires_ms <= wall)
             people_expel(k, &k->person[i], "expired", "The time of this access token is over.", 0);
     return_scan(k);
+    audit_turn(k);
     k->next_scan = now + USEC_S;
     return k->next_scan;
 }
@@ -188,6 +195,7 @@ void keeper_drain(struct keeper *k)
     for (uint32_t i = 1; i <= k->persons; i++)
         if (k->person[i].state != PERSON_FREE)
             people_expel(k, &k->person[i], "draining", "The server restarts. Join again in a moment.", 0);
+    audit_drain(k);
 }
 
 bool keeper_empty(const struct keeper *k)
@@ -225,4 +233,11 @@ void keeper_stats(const struct keeper *k, struct writer *w)
           "Members an engine named to this keeper when it began.", k->counts.returned);
     gauge(w, "keeper_audit_failed_total", "counter",
           "Audit rows that could not be stored; the acts were refused.", k->counts.audit_failed);
+    gauge(w, "keeper_audit_entries", "gauge", "Entries of the audit trail.", k->store.trail.size);
+    gauge(w, "keeper_audit_entries_unsigned", "gauge", "Entries that no signed head covers yet.",
+          k->store.trail.size - k->store.head.size);
+    gauge(w, "keeper_audit_heads_total", "counter", "Heads of the audit trail that were signed.",
+          k->counts.heads);
+    gauge(w, "keeper_audit_heads_lost_total", "counter",
+          "Heads that could not be written to the file named by audit-heads.", k->counts.heads_lost);
 }

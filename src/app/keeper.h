@@ -31,6 +31,7 @@ struct keeper_conf {
     /* the answer to keeper_ask; origin as given there */
     void (*told)(void *ctx, uint64_t origin, const struct ipc_told *told);
     void *ctx;
+    int heads; /* an open file that signed heads of the audit trail are added to (file_add), or -1 */
 };
 
 /* Opens DIR/keeper.db. ERR_FORMAT when it is damaged, ERR_IO … */

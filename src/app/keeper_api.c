@@ -52,8 +52,7 @@ void api_unavailable(struct question *q)
     api_problem(q, 503, "unavailable", "A part of the server is down. Try again in a moment.", "");
 }
 
-/* Ends an allowed act that changed the store; false when it could not be. */
-static bool done(struct question *q, enum err e)
+bool api_done(struct question *q, enum err e)
 {
     if (e)
         store_rollback(&q->k->store);
@@ -63,7 +62,7 @@ static bool done(struct question *q, enum err e)
     return e == OK;
 }
 
-static bool allowed(struct question *q, const char *object)
+bool api_allowed(struct question *q, const char *object)
 {
     if (ask_decide(q->k, &q->a, object)) return true;
     api_refused(q);
@@ -94,7 +93,7 @@ static void put_room(struct keeper *k, struct writer *w, const char *name, unsig
     write_str(w, "}");
 }
 
-static void tell_json(struct question *q, struct writer *w)
+void api_tell(struct question *q, struct writer *w)
 {
     write_str(w, "\n");
     if (w->bad)
@@ -103,8 +102,7 @@ static void tell_json(struct question *q, struct writer *w)
         api_answer(q->k, q->origin, 200, JSON_TYPE, "", writer_span(w));
 }
 
-/* The value of a query parameter as a number; `otherwise` when it is not there. False when it is none. */
-static bool query_number(struct span query, const char *name, uint64_t otherwise, uint64_t *v)
+bool api_query_number(struct span query, const char *name, uint64_t otherwise, uint64_t *v)
 {
     size_t n = strlen(name);
     *v = otherwise;
@@ -125,7 +123,7 @@ static void room_list(struct question *q)
 {
     struct keeper *k = q->k;
     struct db_query *l = k->store.q[Q_ROOM_LIST];
-    if (!allowed(q, "")) return;
+    if (!api_allowed(q, "")) return;
     struct writer w = writer_of(MSPAN(k->answer, sizeof k->answer));
     bool row = false;
     unsigned n = 0;
@@ -143,23 +141,23 @@ static void room_list(struct question *q)
     }
     db_done(l);
     write_str(&w, "]}");
-    if (done(q, e)) tell_json(q, &w);
+    if (api_done(q, e)) api_tell(q, &w);
 }
 
 static void room_show(struct question *q)
 {
     struct keeper *k = q->k;
-    if (!allowed(q, "") || !done(q, OK)) return;
+    if (!api_allowed(q, "") || !api_done(q, OK)) return;
     struct writer w = writer_of(MSPAN(k->answer, sizeof k->answer));
     put_room(k, &w, k->room.name, k->room.of_class, k->room.rule, k->room.locked, k->room.created_ms);
-    tell_json(q, &w);
+    api_tell(q, &w);
 }
 
 static void room_close(struct question *q)
 {
     struct keeper *k = q->k;
-    if (!allowed(q, "")) return;
-    if (!done(q, store_room_drop(&k->store, span_str(q->a.room)))) return;
+    if (!api_allowed(q, "")) return;
+    if (!api_done(q, store_room_drop(&k->store, span_str(q->a.room)))) return;
     room_end(k, span_str(q->a.room), "ended", "The room was closed.", 0);
     people_relay(k, span_str(q->a.room), SPAN_NONE, true);
     log_event(LOG_INFO, "room.closed", "room=%s", log_name(span_str(q->a.room)).text);
@@ -175,7 +173,7 @@ static const char *entry_name(uint8_t entry)
 static void member_list(struct question *q)
 {
     struct keeper *k = q->k;
-    if (!allowed(q, "") || !done(q, OK)) return;
+    if (!api_allowed(q, "") || !api_done(q, OK)) return;
     struct writer w = writer_of(MSPAN(k->answer, sizeof k->answer));
     const struct place *at = place_of(k, span_str(q->a.room), false);
     unsigned n = 0;
@@ -193,7 +191,7 @@ static void member_list(struct question *q)
         write_str(&w, "}");
     }
     write_str(&w, "]}");
-    tell_json(q, &w);
+    api_tell(q, &w);
 }
 
 static void member_kick(struct question *q)
@@ -205,11 +203,11 @@ static void member_kick(struct question *q)
     struct person *p =
         json_uint(&t, UINT32_MAX, &number) ? NULL : people_member(k, at, (uint32_t)number, PERSON_IN);
     q->a.facts.object.there = p != NULL;
-    if (!allowed(q, p ? p->subject : "")) return;
+    if (!api_allowed(q, p ? p->subject : "")) return;
     assert(p); /* policy says no to what is not there */
     enum err e =
         store_bar(&k->store, span_str(q->a.room), span_str(p->subject), span_str(p->name), k->conf.wall());
-    if (!done(q, e)) return;
+    if (!api_done(q, e)) return;
     k->counts.kicked++;
     people_expel(k, p, "kicked", "A moderator removed you.", 0);
     api_answer(k, q->origin, 204, "", "", SPAN_NONE);
@@ -219,7 +217,7 @@ static void policy_show(struct question *q)
 {
     struct keeper *k = q->k;
     q->a.facts.who.rate = !q->ask->trusted && !ask_rate(k, q->ask->from, 600, 600);
-    if (!allowed(q, "") || !done(q, OK)) return;
+    if (!api_allowed(q, "") || !api_done(q, OK)) return;
     if (k->room.of_class != CLASS_GOVERNED) {
         api_answer(k, q->origin, 200, "application/octet-stream", "", SPAN(k->room.policy, k->room.policy_n));
         return;
@@ -239,14 +237,14 @@ static void policy_show(struct question *q)
     write_str(&w, ",\"max_members\":");
     write_dec(&w, k->room.members_max);
     write_str(&w, ",\"recording\":false}");
-    tell_json(q, &w);
+    api_tell(q, &w);
 }
 
 static void barred_list(struct question *q)
 {
     struct keeper *k = q->k;
     struct db_query *l = k->store.q[Q_BARRED_LIST];
-    if (!allowed(q, "")) return;
+    if (!api_allowed(q, "")) return;
     struct writer w = writer_of(MSPAN(k->answer, sizeof k->answer));
     bool row = false;
     unsigned n = 0;
@@ -264,7 +262,7 @@ static void barred_list(struct question *q)
     }
     db_done(l);
     write_str(&w, "]}");
-    if (done(q, e)) tell_json(q, &w);
+    if (api_done(q, e)) api_tell(q, &w);
 }
 
 static void barred_drop(struct question *q)
@@ -275,63 +273,9 @@ static void barred_drop(struct question *q)
     memcpy(subject, q->ask->item.p, q->ask->item.n < sizeof subject ? q->ask->item.n : sizeof subject - 1);
     q->a.facts.object.there = store_barred(&k->store, span_str(q->a.room), q->ask->item, &e);
     if (e) q->a.facts.audit = false;
-    if (!allowed(q, subject)) return;
-    if (done(q, store_change(&k->store, Q_BARRED_DROP, span_str(q->a.room), q->ask->item)))
+    if (!api_allowed(q, subject)) return;
+    if (api_done(q, store_change(&k->store, Q_BARRED_DROP, span_str(q->a.room), q->ask->item)))
         api_answer(k, q->origin, 204, "", "", SPAN_NONE);
-}
-
-static void put_audit(struct writer *w, struct db_query *l)
-{
-    static const char *const names[] = {"who", "verb", "room", "object", "from"};
-    write_str(w, "{\"seq\":");
-    write_dec(w, (uint64_t)db_get_int(l, 0));
-    write_str(w, ",\"at\":");
-    write_dec(w, (uint64_t)db_get_int(l, 1));
-    for (unsigned i = 0; i < COUNT_OF(names); i++) {
-        write_str(w, ",\"");
-        write_str(w, names[i]);
-        write_str(w, "\":");
-        json_write_text(w, db_get_text(l, 2 + (int)i));
-    }
-    write_str(w, db_get_int(l, 7) ? ",\"allowed\":true,\"rule\":" : ",\"allowed\":false,\"rule\":");
-    write_dec(w, (uint64_t)db_get_int(l, 8));
-    write_str(w, "}");
-}
-
-static void audit_list(struct question *q)
-{
-    struct keeper *k = q->k;
-    struct db_query *l = k->store.q[Q_AUDIT_LIST];
-    uint64_t after, limit;
-    bool good = query_number(q->ask->query, "after", 0, &after) &&
-                query_number(q->ask->query, "limit", 100, &limit) && limit >= 1 && limit <= AUDIT_ROWS_MAX;
-    if (!allowed(q, "")) return;
-    if (!good) {
-        store_rollback(&k->store);
-        ask_refuse(k, &q->a, "");
-        api_problem(q, 422, "bad_message", "after and limit are numbers, limit at most 1000.", "limit");
-        return;
-    }
-    struct writer w = writer_of(MSPAN(k->answer, sizeof k->answer));
-    bool row = false;
-    unsigned n = 0;
-    enum err e;
-    write_str(&w, "{\"rows\":[");
-    db_int(l, 1, (int64_t)after);
-    db_int(l, 2, (int64_t)limit);
-    while (!(e = db_step(l, &row)) && row) {
-        struct writer before = w;
-        if (n) write_str(&w, ",");
-        put_audit(&w, l);
-        if (w.bad || write_left(&w) < 16) { /* as many as fit; the next question goes on from there */
-            w = before;
-            break;
-        }
-        n++;
-    }
-    db_done(l);
-    write_str(&w, "]}");
-    if (done(q, e)) tell_json(q, &w);
 }
 
 /* {"who": TOKEN, "operator" or "anonymous", "verb": …, "object": ROOM} */
@@ -343,7 +287,7 @@ static void explain(struct question *q)
     static char text[3][TOKEN_BYTES_MAX];
     static const char *const names[3] = {"who", "verb", "object"};
     memset(text, 0, sizeof text);
-    if (!allowed(q, "") || !done(q, OK)) return;
+    if (!api_allowed(q, "") || !api_done(q, OK)) return;
     json_init(&j, q->ask->body);
     enum err e = json_expect(&j, JSON_OBJECT, &t);
     while (!e) {
@@ -382,14 +326,14 @@ static void explain(struct question *q)
     write_str(&w, ",\"reason\":");
     json_write_str(&w, r->reason);
     write_str(&w, "}");
-    tell_json(q, &w);
+    api_tell(q, &w);
 }
 
 static void openapi(struct question *q)
 {
     struct writer w = writer_of(MSPAN(q->k->answer, sizeof q->k->answer));
     api_openapi(&w);
-    tell_json(q, &w);
+    api_tell(q, &w);
 }
 
 void api_message(struct keeper *k, struct origin origin, const struct ipc_ask *ask)
@@ -408,6 +352,9 @@ void api_message(struct keeper *k, struct origin origin, const struct ipc_ask *a
         [API_BARRED_LIST] = barred_list,
         [API_BARRED_DROP] = barred_drop,
         [API_AUDIT] = audit_list,
+        [API_AUDIT_HEAD] = audit_head_now,
+        [API_AUDIT_EXPORT] = audit_export,
+        [API_AUDIT_PROOF] = audit_proof,
         [API_EXPLAIN] = explain,
         [API_OPENAPI] = openapi,
     };

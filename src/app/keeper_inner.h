@@ -7,6 +7,7 @@
 #include "app/api_table.h"
 #include "app/keeper.h"
 #include "app/seat.h"
+#include "archive/audit.h"
 #include "base/map.h"
 #include "base/secret.h"
 #include "guest/sqlite.h"
@@ -60,12 +61,25 @@ enum query {
     Q_SUBJECT_CAN,
     Q_AUDIT_ADD,
     Q_AUDIT_LIST,
+    Q_AUDIT_LEAF,
+    Q_AUDIT_NODE,
+    Q_AUDIT_NODE_ADD,
+    Q_AUDIT_SIZE,
+    Q_AUDIT_HEAD,
+    Q_AUDIT_HEAD_LAST,
+    Q_AUDIT_HEAD_ADD,
+    Q_AUDIT_LEAFLESS,
+    Q_AUDIT_LEAF_SET,
     Q_COUNT
 };
 struct store {
     struct db *db;
     struct db_query *q[Q_COUNT];
     bool open_transaction;
+    const struct crypto *crypto;
+    struct merkle_edge trail;      /* of the audit trail, as committed */
+    struct merkle_edge trail_next; /* with the rows of the open transaction */
+    struct audit_head head;        /* the last that was signed; size 0: none yet */
 };
 
 enum person_state { PERSON_FREE, PERSON_WAITING, PERSON_IN };
@@ -102,6 +116,14 @@ struct pending { /* an answer that waits for the vault's signature */
     uint8_t before[1024], text[TOKEN_BYTES_MAX],
         after[512]; /* JSON before the token, what is signed, JSON after */
 };
+#define AUDIT_ASKERS_MAX 32
+struct sealing { /* the head that is being signed */
+    bool asked;
+    usec since;
+    struct audit_head head;
+    struct origin asker[AUDIT_ASKERS_MAX]; /* who waits for it */
+    unsigned askers;
+};
 struct rate_slot {
     uint64_t key;
     usec at;
@@ -126,13 +148,17 @@ struct keeper {
     uint32_t places, place_size, place_free;
     uint32_t inside, waiting;
     struct pending pending[KEEPER_PENDING_MAX];
-    uint64_t next_pending;
+    uint64_t next_pending; /* never 0: that is the audit head's */
+    struct sealing sealing;
+    uint8_t audit_key[AUDIT_KEY];
+    int heads; /* the file that heads are added to, or -1 */
+    usec next_head;
     struct rate_slot rate[RATE_SLOTS];
     uint64_t rate_seed[2];
     struct room_row_db room; /* of the request in hand */
     usec now, next_scan;
     struct {
-        uint64_t joins, refused, acts, asks, audit_failed, kicked, returned;
+        uint64_t joins, refused, acts, asks, audit_failed, kicked, returned, heads, heads_lost;
     } counts;
     uint8_t answer[ANSWER_MAX];
 };
@@ -142,14 +168,13 @@ struct keeper {
 void keeper_relay_to(struct keeper *k, uint16_t engine);
 
 /* --- keeper_store --- */
-enum err store_open(struct store *s, const char *data) MUST_CHECK;
+enum err store_open(struct store *s, const char *data, const struct crypto *crypto) MUST_CHECK;
 void store_close(struct store *s);
 enum err store_begin(struct store *s) MUST_CHECK;
 enum err store_commit(struct store *s) MUST_CHECK;
 void store_rollback(struct store *s);
 /* ERR_UNKNOWN when there is no such room. */
 enum err store_room(struct store *s, struct span name, struct room_row_db *room) MUST_CHECK;
-enum err store_audit(struct store *s, struct wall now, const struct audit_row *a) MUST_CHECK;
 bool store_barred(struct store *s, struct span room, struct span subject, enum err *e);
 enum err store_room_add(struct store *s, const struct room_row_db *r) MUST_CHECK;
 enum err store_room_drop(struct store *s, struct span room) MUST_CHECK;
@@ -162,6 +187,34 @@ enum err store_lock(struct store *s, struct span room, bool locked) MUST_CHECK;
 enum err store_forget_old(struct store *s, struct wall now) MUST_CHECK;
 /* A change with a room and perhaps a subject as its values. */
 enum err store_change(struct store *s, enum query q, struct span a, struct span b) MUST_CHECK;
+
+struct question;
+
+/* --- keeper_trail: the audit trail in the store, a Merkle tree (archive/merkle.h) --- */
+/* The tree's right edge and the last signed head; rows of older versions get their leaves. ERR_FORMAT when
+ * rows are missing. */
+enum err trail_open(struct store *s) MUST_CHECK;
+/* Adds a row in the open transaction. ERR_LIMIT for a text over AUDIT_TEXT_MAX, ERR_FULL, ERR_IO. */
+enum err store_audit(struct store *s, struct wall now, const struct audit_row *a) MUST_CHECK;
+/* Whether the rows are what the last head says, as far as kept hashes tell; the whole is checked by export. */
+bool trail_whole(struct store *s);
+/* Keeps a signed head, which becomes the last one. */
+enum err trail_keep_head(struct store *s, const struct audit_head *h) MUST_CHECK;
+/* The first head over more than `size` entries. */
+enum err trail_head_after(struct store *s, uint64_t size, struct audit_head *h, bool *there) MUST_CHECK;
+/* The full subtrees in the store. */
+struct merkle_nodes trail_nodes(struct store *s);
+
+/* --- keeper_audit: heads that are signed, and what the API tells of the trail --- */
+/* Once a second: has a head signed when there are new rows and the last is old. */
+void audit_turn(struct keeper *k);
+/* At the end of service: a head over everything. */
+void audit_drain(struct keeper *k);
+void audit_signed(struct keeper *k, struct span signature);
+void audit_list(struct question *q);
+void audit_head_now(struct question *q);
+void audit_export(struct question *q);
+void audit_proof(struct question *q);
 
 /* --- keeper_people --- */
 struct person *people_of(struct keeper *k, uint64_t session);
@@ -226,6 +279,14 @@ void api_answer(struct keeper *k, struct origin origin, uint16_t status, const c
                 const char *location, struct span body);
 void api_problem(struct question *q, uint16_t status, const char *code, const char *title, const char *field);
 void api_refused(struct question *q);
+/* Asks policy and writes the row; false: refused and told. */
+bool api_allowed(struct question *q, const char *object);
+/* Ends an allowed act that changed the store; false when it could not be, which is told. */
+bool api_done(struct question *q, enum err e);
+/* 200 with this JSON. */
+void api_tell(struct question *q, struct writer *w);
+/* The value of a query parameter as a number; `otherwise` when it is not there. False when it is none. */
+bool api_query_number(struct span query, const char *name, uint64_t otherwise, uint64_t *v);
 /* The transaction could not be ended. */
 void api_unavailable(struct question *q);
 void api_room_create(struct question *q);

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "guest/openssl_crypto.h"
 #include "io/clock.h"
+#include "io/file.h"
 #include "io/ipc.h"
 #include "io/sandbox.h"
 #include "io/tcp.h"
@@ -98,7 +99,11 @@ static enum err start(struct seat *s, void **state)
     enum err e = config_lines(&r->config, CONFIG_FROM_FILE, s->config, &fault);
     if (!e && log_level_of(span_str(r->config.log), &level)) log_set_level(level);
     if (!e && !openssl_crypto()) e = ERR_CRYPTO;
-    struct keeper_conf conf = {openssl_crypto(), &r->config, clock_rng(), clock_wall, send_on, told, r};
+    struct keeper_conf conf = {openssl_crypto(), &r->config, clock_rng(), clock_wall, send_on, told, r, -1};
+    if (!e && r->config.audit_heads[0]) {
+        e = file_open_add(r->config.audit_heads, &conf.heads);
+        if (e) log_event(LOG_ERROR, "config.audit_heads", "why=\"%s\"", err_text(e));
+    }
     if (!e) e = keeper_new(&conf, &r->keeper);
     for (uint16_t i = 0; i < s->sockets && !e; i++)
         if (s->socket[i].use == SOCKET_CONTROL) r->listener = s->socket[i].fd;

@@ -22,8 +22,14 @@ static const char schema[] =
     "TEXT NOT NULL,"
     " verb TEXT NOT NULL, room TEXT NOT NULL, object TEXT NOT NULL, source TEXT NOT NULL, allowed INTEGER "
     "NOT NULL,"
-    " rule INTEGER NOT NULL) STRICT;"
-    "PRAGMA user_version=1;";
+    " rule INTEGER NOT NULL, leaf BLOB) STRICT;"
+    "CREATE TABLE IF NOT EXISTS audit_node(level INTEGER NOT NULL, at INTEGER NOT NULL, hash BLOB NOT NULL, "
+    "PRIMARY KEY(level, at)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS audit_head(size INTEGER PRIMARY KEY NOT NULL, before INTEGER NOT NULL, at_ms "
+    "INTEGER NOT NULL, root "
+    "BLOB NOT NULL, signature BLOB NOT NULL) STRICT;";
+static const char schema_from_1[] = "ALTER TABLE audit ADD COLUMN leaf BLOB;";
+static const char schema_version[] = "PRAGMA user_version=2;";
 
 static const char *const queries[Q_COUNT] = {
     [Q_BEGIN] = "BEGIN IMMEDIATE",
@@ -52,23 +58,54 @@ static const char *const queries[Q_COUNT] = {
     [Q_SUBJECT_CLEAR] = "DELETE FROM subjects WHERE room=?1",
     [Q_SUBJECT_OLD] = "DELETE FROM subjects WHERE expires_ms<?1",
     [Q_SUBJECT_CAN] = "SELECT can FROM subjects WHERE room IN (?1, '*') AND subject=?2",
-    [Q_AUDIT_ADD] = "INSERT INTO audit(at_ms, who, verb, room, object, source, allowed, rule) VALUES(?1, ?2, "
-                    "?3, ?4, ?5, ?6,"
-                    " ?7, ?8)",
-    [Q_AUDIT_LIST] = "SELECT seq, at_ms, who, verb, room, object, source, allowed, rule FROM audit WHERE "
-                     "seq>?1 ORDER BY seq"
-                     " LIMIT ?2",
+    [Q_AUDIT_ADD] = "INSERT INTO audit(seq, at_ms, who, verb, room, object, source, allowed, rule, leaf) "
+                    "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    [Q_AUDIT_LIST] = "SELECT seq, at_ms, who, verb, room, object, source, allowed, rule, leaf FROM audit "
+                     "WHERE seq>?1 ORDER BY seq LIMIT ?2",
+    [Q_AUDIT_LEAF] = "SELECT leaf FROM audit WHERE seq=?1",
+    [Q_AUDIT_NODE] = "SELECT hash FROM audit_node WHERE level=?1 AND at=?2",
+    [Q_AUDIT_NODE_ADD] = "INSERT INTO audit_node(level, at, hash) VALUES(?1, ?2, ?3)",
+    [Q_AUDIT_SIZE] = "SELECT coalesce(max(seq), 0), count(*) FROM audit",
+    [Q_AUDIT_HEAD] =
+        "SELECT size, before, at_ms, root, signature FROM audit_head WHERE size>?1 ORDER BY size LIMIT 1",
+    [Q_AUDIT_HEAD_LAST] =
+        "SELECT size, before, at_ms, root, signature FROM audit_head ORDER BY size DESC LIMIT 1",
+    [Q_AUDIT_HEAD_ADD] =
+        "INSERT INTO audit_head(size, before, at_ms, root, signature) VALUES(?1, ?2, ?3, ?4, ?5)",
+    [Q_AUDIT_LEAFLESS] = "SELECT seq, at_ms, who, verb, room, object, source, allowed, rule FROM audit WHERE "
+                         "leaf IS NULL ORDER BY seq LIMIT 1",
+    [Q_AUDIT_LEAF_SET] = "UPDATE audit SET leaf=?2 WHERE seq=?1",
 };
 
-enum err store_open(struct store *s, const char *data)
+/* Makes the tables, or brings those of an older version up to date. */
+static enum err make_tables(struct store *s)
+{
+    struct db_query *q = NULL;
+    bool row = false;
+    int64_t version = 0;
+    enum err e = db_prepare(s->db, "PRAGMA user_version", &q);
+    if (!e) e = db_step(q, &row);
+    if (!e && row) version = db_get_int(q, 0);
+    db_forget(q);
+    if (!e && version > 2) e = ERR_UNSUPPORTED; /* written by a later incamera */
+    if (!e) e = db_run(s->db, "BEGIN IMMEDIATE");
+    if (!e && version == 1) e = db_run(s->db, schema_from_1);
+    if (!e) e = db_run(s->db, schema);
+    if (!e) e = db_run(s->db, schema_version);
+    return e ? e : db_run(s->db, "COMMIT");
+}
+
+enum err store_open(struct store *s, const char *data, const struct crypto *crypto)
 {
     char path[CONFIG_PATH + 16];
     snprintf(path, sizeof path, "%s/keeper.db", data);
+    s->crypto = crypto;
     enum err e = db_open(path, &s->db);
     if (!e) e = db_check(s->db);
-    if (!e) e = db_run(s->db, schema);
+    if (!e) e = make_tables(s);
     for (unsigned i = 0; i < Q_COUNT && !e; i++)
         e = db_prepare(s->db, queries[i], &s->q[i]);
+    if (!e) e = trail_open(s);
     if (e) store_close(s);
     return e;
 }
@@ -86,6 +123,7 @@ enum err store_begin(struct store *s)
     if (s->open_transaction) return ERR_STATE;
     enum err e = db_change(s->q[Q_BEGIN]);
     s->open_transaction = e == OK;
+    s->trail_next = s->trail;
     return e;
 }
 
@@ -93,7 +131,10 @@ enum err store_commit(struct store *s)
 {
     if (!s->open_transaction) return ERR_STATE;
     enum err e = db_change(s->q[Q_COMMIT]);
-    if (e) store_rollback(s);
+    if (e)
+        store_rollback(s);
+    else
+        s->trail = s->trail_next;
     s->open_transaction = false;
     return e;
 }
@@ -143,20 +184,6 @@ enum err store_room_add(struct store *s, const struct room_row_db *r)
     db_int(q, 6, r->created_ms);
     db_int(q, 7, r->not_after_ms);
     db_blob(q, 8, SPAN(r->policy, r->policy_n));
-    return db_change(q);
-}
-
-enum err store_audit(struct store *s, struct wall now, const struct audit_row *a)
-{
-    struct db_query *q = s->q[Q_AUDIT_ADD];
-    db_int(q, 1, now.ms);
-    db_text(q, 2, span_str(a->who));
-    db_text(q, 3, span_str(a->verb));
-    db_text(q, 4, span_str(a->room));
-    db_text(q, 5, span_str(a->object));
-    db_text(q, 6, span_str(a->from));
-    db_int(q, 7, a->allowed);
-    db_int(q, 8, a->rule);
     return db_change(q);
 }
 

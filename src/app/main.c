@@ -16,7 +16,8 @@ static int serve(int argc, char **argv)
         say("usage: incamera serve [--config FILE] [--data DIR] [--listen ADDR:PORT] [--media ADDR:PORT]\n"
             "       [--announce IP] [--engines N] [--turn ADDR:PORT] [--turn-allow-peer CIDR] [--origin "
             "URL]\n"
-            "       [--tls-certificate FILE --tls-key FILE] [--log LEVEL] [--dev [--listen-plain "
+            "       [--audit-heads FILE] [--tls-certificate FILE --tls-key FILE] [--log LEVEL] [--dev "
+            "[--listen-plain "
             "ADDR:PORT]]\n"
             "--media, --announce, --turn-allow-peer and --origin may repeat. The file holds lines `key = "
             "value`;\n"
@@ -54,6 +55,7 @@ static const struct {
     {"room", command_room, "create, list, show and close rooms"},
     {"token", command_token, "make an access token"},
     {"turn", command_turn, "make a relay credential"},
+    {"audit", command_audit, "check and export the audit trail"},
     {"policy", command_policy, "explain a verdict"},
     {"doctor", command_doctor, "what is wrong with this installation"},
     {"version", command_version, "version, build, libraries"},

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -51,6 +52,43 @@ enum err file_read(const char *path, struct buf *b)
     return e;
 }
 
+/* Hands over the whole lines in b[0..*n] and keeps what is left of the last; false when `line` had enough. */
+static bool hand_lines(char *b, size_t *n, bool (*line)(void *ctx, struct span line), void *ctx)
+{
+    size_t at = 0;
+    bool more = true;
+    for (char *end; more && (end = memchr(b + at, '\n', *n - at));) {
+        size_t stop = (size_t)(end - b);
+        more = line(ctx, SPAN(b + at, stop - at));
+        at = stop + 1;
+    }
+    memmove(b, b + at, *n - at);
+    *n -= at;
+    return more;
+}
+
+enum err file_lines(const char *path, bool (*line)(void *ctx, struct span line), void *ctx)
+{
+    char b[FILE_LINE_MAX + 1];
+    size_t n = 0;
+    bool more = true;
+    enum err e = OK;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) return why();
+    while (more && !e) {
+        ssize_t got = read(fd, b + n, sizeof b - n);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) e = ERR_IO;
+        if (got <= 0) break;
+        n += (size_t)got;
+        more = hand_lines(b, &n, line, ctx);
+        if (more && n == sizeof b) e = ERR_LIMIT;
+    }
+    if (!e && more && n) (void)line(ctx, SPAN(b, n)); /* a last line without its newline */
+    close(fd);
+    return e;
+}
+
 static enum err write_all(int fd, struct span s)
 {
     for (size_t at = 0; at < s.n;) {
@@ -60,6 +98,31 @@ static enum err write_all(int fd, struct span s)
         at += (size_t)n;
     }
     return fsync(fd) < 0 ? ERR_IO : OK;
+}
+
+static enum err open_to_add(const char *path, int more, int *fd)
+{
+    int f = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | more, 0600);
+    if (f < 0) return errno == EEXIST ? ERR_EXISTS : why();
+    *fd = f;
+    return OK;
+}
+
+enum err file_open_add(const char *path, int *fd)
+{
+    return open_to_add(path, 0, fd);
+}
+
+enum err file_open_new(const char *path, int *fd)
+{
+    return open_to_add(path, O_EXCL, fd);
+}
+
+enum err file_add(int fd, struct span s)
+{
+    enum err e = write_all(fd, s);
+    if (!e && fdatasync(fd)) e = why();
+    return e;
 }
 
 enum err file_write(const char *folder, const char *name, struct span s)

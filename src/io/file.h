@@ -12,9 +12,19 @@
 /* Adds the whole file to b, which has the cap. ERR_UNKNOWN when it is not there, ERR_DENIED, ERR_LIMIT,
  * ERR_IO. */
 enum err file_read(const char *path, struct buf *b) MUST_CHECK;
+/* Reads a file of any size line by line, without their newlines, until `line` says false. ERR_LIMIT for a line
+ * over FILE_LINE_MAX; else as file_read. */
+#define FILE_LINE_MAX 16384
+enum err file_lines(const char *path, bool (*line)(void *ctx, struct span line), void *ctx) MUST_CHECK;
 /* Writes folder/name whole or not at all, mode 0600. On failure the old file is as it was. ERR_FULL for a
  * full disk, ERR_DENIED, ERR_IO. */
 enum err file_write(const char *folder, const char *name, struct span s) MUST_CHECK;
+/* Opens a file that is only added to, made with mode 0600 when it is not there; file_add writes s at its end
+ * and to disk. ERR_FULL, ERR_DENIED, ERR_UNKNOWN when its folder is not there, ERR_IO. */
+enum err file_open_add(const char *path, int *fd) MUST_CHECK;
+/* The same for a file that must not be there yet: ERR_EXISTS. */
+enum err file_open_new(const char *path, int *fd) MUST_CHECK;
+enum err file_add(int fd, struct span s) MUST_CHECK;
 /* Makes the folder, mode 0700, when it is not there; its parent must be. ERR_DENIED, ERR_UNKNOWN, ERR_IO. */
 enum err file_folder(const char *path) MUST_CHECK;
 /* Takes the lock file folder/name until the descriptor closes. ERR_EXISTS when another process has it,
