@@ -231,6 +231,7 @@ void audit_proof(struct question *q)
     uint8_t bytes[AUDIT_HEAD];
     uint64_t v[2];
     if (!api_allowed(q, "") || !asked_numbers(q, names, (uint64_t[]){0, 0}, v)) return;
+    if (!v[0] && !v[1]) v[0] = head.size; /* the last entry that can be proved */
     enum err e = v[0] ? merkle_prove_entry(k->conf.crypto, &nodes, v[0] - 1, head.size, &p)
                       : merkle_prove_growth(k->conf.crypto, &nodes, v[1], head.size, &p);
     if (e == ERR_RANGE) {
