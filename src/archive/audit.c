@@ -47,7 +47,7 @@ void audit_head_write(struct writer *w, const struct audit_head *h)
 enum err audit_head_read(struct span bytes, struct audit_head *h)
 {
     struct reader r = reader_of(bytes);
-    struct audit_head out;
+    struct audit_head out = {0};
     uint8_t version = read_u8(&r);
     out.size = read_u64(&r);
     out.before = read_u64(&r);
