@@ -2,6 +2,7 @@
 #include "wire/payload.h"
 
 #include "base/read.h"
+#include "wire/bits.h"
 
 static enum err read_vp8(struct span payload, struct payload_facts *f)
 {
@@ -158,36 +159,16 @@ void payload_renumber_vp8(uint8_t *p, size_t n, const struct payload_facts *f, u
 
 /* ---- the dependency descriptor: bits, most significant first ---- */
 
-struct bits {
-    struct span s;
-    size_t at; /* in bits */
-    bool bad;
-};
-
-static unsigned take(struct bits *b, unsigned count)
-{
-    unsigned v = 0;
-    for (unsigned i = 0; i < count; i++) {
-        if (b->at >= b->s.n * 8) {
-            b->bad = true;
-            return 0;
-        }
-        v = v << 1 | (b->s.p[b->at / 8] >> (7 - b->at % 8) & 1u);
-        b->at++;
-    }
-    return v;
-}
-
 /* template_dependency_structure() as far as the layers of the templates. */
 static enum err read_structure(struct bits *b, struct descriptor_templates *t)
 {
-    struct descriptor_templates found = {.offset = (uint8_t)take(b, 6)};
+    struct descriptor_templates found = {.offset = (uint8_t)bits_take(b, 6)};
     unsigned sid = 0, tid = 0, next;
-    (void)take(b, 5); /* decode targets */
+    (void)bits_take(b, 5); /* decode targets */
     do {
         if (found.count == DESCRIPTOR_TEMPLATES_MAX) return ERR_FORMAT;
         found.layer[found.count++] = (uint8_t)(sid << 4 | tid);
-        next = take(b, 2);
+        next = bits_take(b, 2);
         if (next == 1 && ++tid > 7) return ERR_FORMAT;
         if (next == 2) {
             tid = 0;
@@ -202,13 +183,13 @@ static enum err read_structure(struct bits *b, struct descriptor_templates *t)
 enum err descriptor_read(struct span ext, struct descriptor_templates *t, struct descriptor *d)
 {
     struct bits b = {ext, 0, false};
-    struct descriptor found = {.start = take(&b, 1), .end = take(&b, 1)};
-    unsigned template = take(&b, 6);
-    found.frame = (uint16_t)take(&b, 16);
+    struct descriptor found = {.start = bits_take(&b, 1), .end = bits_take(&b, 1)};
+    unsigned template = bits_take(&b, 6);
+    found.frame = (uint16_t)bits_take(&b, 16);
     if (b.bad) return ERR_SHORT;
     if (ext.n > 3) {
-        found.structure = take(&b, 1);
-        (void)take(&b, 4); /* active decode targets, custom dtis, fdiffs, chains */
+        found.structure = bits_take(&b, 1);
+        (void)bits_take(&b, 4); /* active decode targets, custom dtis, fdiffs, chains */
         enum err e = found.structure ? read_structure(&b, t) : OK;
         if (e) return e;
     }
