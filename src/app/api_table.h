@@ -44,6 +44,15 @@
       "Entries and heads as JSON Lines: ?after=SEQ&upto=SEQ, a part at a time")                              \
     X(API_AUDIT_PROOF, "GET", "/audit/proof", VERB_AUDIT, false, 200,                                        \
       "That an entry is under the last head (?seq=N), or that an older head is its beginning (?from=SIZE)")  \
+    X(API_RECORD, "POST", "/rooms/{room}/recording", VERB_RECORD, false, 201, "Record the room")             \
+    X(API_UNRECORD, "DELETE", "/rooms/{room}/recording", VERB_UNRECORD, false, 204, "End its recording")     \
+    X(API_RECORDING_LIST, "GET", "/recordings", VERB_RECORDINGS, false, 200,                                 \
+      "The recordings, newest first: ?before=NUMBER")                                                        \
+    X(API_RECORDING_SHOW, "GET", "/recordings/{item}", VERB_RECORDING, false, 200, "One recording")          \
+    X(API_RECORDING_READ, "GET", "/recordings/{item}/bytes", VERB_PLAY, false, 200,                          \
+      "A part of a file, opened: ?file=NAME&from=BYTE; without file the list of files")                      \
+    X(API_RECORDING_DROP, "DELETE", "/recordings/{item}", VERB_SHRED, false, 204,                            \
+      "Destroy a recording's key and files")                                                                 \
     X(API_EXPLAIN, "POST", "/explain", VERB_EXPLAIN, true, 200, "Why a verdict is what it is")               \
     X(API_OPENAPI, "GET", "/openapi.json", VERB_OPENAPI, false, 200, "This description; needs no token")
 

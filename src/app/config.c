@@ -13,7 +13,7 @@
 enum kind { PATH, TEXT, ADDRESS, ADDRESSES, IPS, CIDRS, ORIGINS, COUNT, SWITCH, LEVEL };
 
 #define R(role)       (1u << (role))
-#define NEEDED_BY_ALL (R(ROLE_FRONT) | R(ROLE_ENGINE) | R(ROLE_KEEPER) | R(ROLE_VAULT))
+#define NEEDED_BY_ALL (R(ROLE_FRONT) | R(ROLE_ENGINE) | R(ROLE_KEEPER) | R(ROLE_VAULT) | R(ROLE_ARCHIVE))
 
 /* Order is also the place in config.rank. */
 static const struct setting {
@@ -23,7 +23,7 @@ static const struct setting {
     unsigned roles; /* which get it */
 } settings[] = {
     {"config", PATH, offsetof(struct config, file), 0},
-    {"data", PATH, offsetof(struct config, data), R(ROLE_KEEPER) | R(ROLE_VAULT)},
+    {"data", PATH, offsetof(struct config, data), R(ROLE_KEEPER) | R(ROLE_VAULT) | R(ROLE_ARCHIVE)},
     {"listen", ADDRESS, offsetof(struct config, listen), R(ROLE_FRONT) | R(ROLE_KEEPER)},
     {"listen-plain", ADDRESS, offsetof(struct config, listen_plain), R(ROLE_FRONT) | R(ROLE_KEEPER)},
     {"media", ADDRESSES, offsetof(struct config, media), 0},

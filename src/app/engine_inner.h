@@ -20,6 +20,7 @@
 
 struct engine_room {
     struct room *room;         /* NULL: free */
+    struct recorder *recorder; /* NULL: not recorded */
     struct delivery *delivery; /* sealed and witnessed rooms: the order of their epochs */
     usec wake;
     bool touched, reap;

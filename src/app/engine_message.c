@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/engine_message.h"
+#include "app/engine_record.h"
 
 #include "guest/openssl_crypto.h"
 #include "guest/openssl_dtls.h"
@@ -148,6 +149,7 @@ void engine_room_drop(struct engine *e, struct engine_room *room)
     uint8_t key[ROOM_KEY];
     room_key(room_name(room->room), key);
     map_drop(&e->by_name, key);
+    recorder_free(room->recorder);
     room_free(room->room);
     delivery_free(room->delivery);
     *room = (struct engine_room){0};
@@ -314,6 +316,25 @@ static void set(struct engine *e, struct span body)
     engine_room_touched(e, room);
 }
 
+static void record(struct engine *e, uint64_t number, struct span body)
+{
+    struct ipc_record_room m;
+    if (get_ipc_record_room(body, &m)) {
+        e->counts.refused++;
+        return;
+    }
+    struct engine_room *room = find_room(e, m.room);
+    if (!room) return; /* ended meanwhile */
+    engine_record_message(e, number, body, room);
+    engine_room_touched(e, room);
+}
+
+void engine_archive_met(struct engine *e)
+{
+    for (uint32_t i = 0; i < e->room_count; i++)
+        recorder_again(e->room[i].recorder);
+}
+
 void engine_message(struct engine *e, enum role from, uint16_t message, uint64_t session, struct span body)
 {
     const struct ipc_row *row = ipc_row(message);
@@ -340,6 +361,9 @@ void engine_message(struct engine *e, enum role from, uint16_t message, uint64_t
         break;
     case IPC_ROOM_SET:
         set(e, body);
+        break;
+    case IPC_RECORD_ROOM:
+        record(e, session, body);
         break;
     case IPC_MEMBERS_ASK:
         engine_tell_members(e);

@@ -2,6 +2,7 @@
 #include "app/ipc_messages.h"
 
 #include "base/read.h"
+#include "wire/sdp.h"
 
 static bool read_bool(struct reader *r)
 {
@@ -258,4 +259,150 @@ x.message = read_u8(&r);
 x.count = read_u16(&r);
 x.sessions = read_bytes(&r, (size_t)x.count * 8);
 x.body = read_vec32(&r);
+GET_END
+
+/* --- recording --- */
+
+void put_ipc_record_room(struct writer *w, const struct ipc_record_room *m)
+{
+    write_vec8(w, m->room);
+    write_u8(w, m->on);
+    write_u64(w, (uint64_t)m->begin_ms);
+}
+GET_BEGIN(ipc_record_room)
+x.room = read_vec8(&r);
+x.on = read_bool(&r);
+x.begin_ms = (int64_t)read_u64(&r);
+GET_END
+
+void put_ipc_record_begin(struct writer *w, const struct ipc_record_begin *m)
+{
+    write_bytes(w, SPAN_OF(m->id));
+    write_u16(w, m->part);
+    write_vec16(w, m->sealed);
+    write_vec8(w, m->room);
+    write_u64(w, (uint64_t)m->begin_ms);
+}
+GET_BEGIN(ipc_record_begin)
+read_copy(&r, x.id, sizeof x.id);
+x.part = read_u16(&r);
+x.sealed = read_vec16(&r);
+x.room = read_vec8(&r);
+x.begin_ms = (int64_t)read_u64(&r);
+GET_END
+
+void put_ipc_record_state(struct writer *w, const struct ipc_record_state *m)
+{
+    write_u8(w, m->state);
+    write_u64(w, m->bytes);
+    write_vec16(w, m->sealed);
+    write_vec8(w, m->digest);
+    write_vec8(w, m->why);
+}
+GET_BEGIN(ipc_record_state)
+x.state = read_u8(&r);
+x.bytes = read_u64(&r);
+x.sealed = read_vec16(&r);
+x.digest = read_vec8(&r);
+x.why = read_vec8(&r);
+if (x.state < RECORD_BEGUN || x.state > RECORD_FAILED) r.bad = true;
+GET_END
+
+void put_ipc_record_event(struct writer *w, const struct ipc_record_event *m)
+{
+    write_u64(w, m->at_ms);
+    write_vec8(w, m->what);
+    write_vec16(w, m->members);
+}
+GET_BEGIN(ipc_record_event)
+x.at_ms = read_u64(&r);
+x.what = read_vec8(&r);
+x.members = read_vec16(&r);
+GET_END
+
+void put_ipc_record_track(struct writer *w, const struct ipc_record_track *m)
+{
+    write_u8(w, m->ends);
+    write_u32(w, m->track);
+    write_u32(w, m->member);
+    write_u64(w, m->at_ms);
+    write_u8(w, m->codec);
+    write_u8(w, m->channels);
+    write_vec8(w, m->source);
+    write_vec8(w, m->name);
+}
+GET_BEGIN(ipc_record_track)
+x.ends = read_bool(&r);
+x.track = read_u32(&r);
+x.member = read_u32(&r);
+x.at_ms = read_u64(&r);
+x.codec = read_u8(&r);
+x.channels = read_u8(&r);
+x.source = read_vec8(&r);
+x.name = read_vec8(&r);
+if (x.codec >= CODEC_COUNT) r.bad = true;
+GET_END
+
+void put_ipc_record_frame(struct writer *w, const struct ipc_record_frame *m)
+{
+    write_u32(w, m->track);
+    write_u64(w, m->at_ms);
+    write_u8(w, m->flags);
+    write_vec32(w, m->bytes);
+}
+GET_BEGIN(ipc_record_frame)
+x.track = read_u32(&r);
+x.at_ms = read_u64(&r);
+x.flags = read_u8(&r);
+x.bytes = read_vec32(&r);
+GET_END
+
+void put_ipc_record_read(struct writer *w, const struct ipc_record_read *m)
+{
+    write_bytes(w, SPAN_OF(m->id));
+    write_vec16(w, m->sealed);
+    write_vec8(w, m->file);
+    write_u64(w, m->from);
+}
+GET_BEGIN(ipc_record_read)
+read_copy(&r, x.id, sizeof x.id);
+x.sealed = read_vec16(&r);
+x.file = read_vec8(&r);
+x.from = read_u64(&r);
+GET_END
+
+void put_ipc_record_bytes(struct writer *w, const struct ipc_record_bytes *m)
+{
+    write_u16(w, m->status);
+    write_u8(w, m->last);
+    write_vec32(w, m->bytes);
+}
+GET_BEGIN(ipc_record_bytes)
+x.status = read_u16(&r);
+x.last = read_bool(&r);
+x.bytes = read_vec32(&r);
+GET_END
+
+void put_ipc_key_wanted(struct writer *w, const struct ipc_key_wanted *m)
+{
+    write_bytes(w, SPAN_OF(m->id));
+    write_vec8(w, m->space);
+    write_vec16(w, m->sealed);
+}
+GET_BEGIN(ipc_key_wanted)
+read_copy(&r, x.id, sizeof x.id);
+x.space = read_vec8(&r);
+x.sealed = read_vec16(&r);
+GET_END
+
+void put_ipc_key(struct writer *w, const struct ipc_key *m)
+{
+    write_vec8(w, m->plain);
+    write_vec16(w, m->sealed);
+    write_vec8(w, m->why);
+}
+GET_BEGIN(ipc_key)
+x.plain = read_vec8(&r);
+x.sealed = read_vec16(&r);
+x.why = read_vec8(&r);
 GET_END

@@ -90,6 +90,66 @@ struct ipc_to_clients { /* IPC_TO_CLIENTS */
     struct span body;
 };
 
+/* --- recording: session is the recording's number, given by the keeper --- */
+#define RECORD_ID       16
+#define RECORD_PART_MAX 60000 /* bytes of a frame in one message */
+struct ipc_record_room {      /* IPC_RECORD_ROOM */
+    struct span room;
+    bool on;
+    int64_t begin_ms; /* wall clock */
+};
+struct ipc_record_begin { /* IPC_RECORD_BEGIN */
+    uint8_t id[RECORD_ID];
+    uint16_t part;      /* from 1; a new one each time the archive begins anew */
+    struct span sealed; /* its data key, or empty: a new one is made */
+    struct span room;
+    int64_t begin_ms;
+};
+enum record_state { RECORD_BEGUN = 1, RECORD_WELL, RECORD_ALARM, RECORD_ENDED, RECORD_FAILED };
+struct ipc_record_state { /* IPC_RECORD_STATE */
+    uint8_t state;
+    uint64_t bytes;
+    struct span sealed; /* BEGUN: the new data key */
+    struct span digest; /* ENDED: of the manifest */
+    struct span why;    /* ALARM, FAILED: one plain sentence */
+};
+struct ipc_record_event { /* IPC_RECORD_EVENT */
+    uint64_t at_ms;
+    struct span what, members; /* JSON members without braces */
+};
+struct ipc_record_track { /* IPC_RECORD_TRACK */
+    bool ends;
+    uint32_t track, member;
+    uint64_t at_ms;
+    uint8_t codec, channels;
+    struct span source, name;
+};
+enum { RECORD_KEY = 1, RECORD_GAP = 2, RECORD_FIRST = 4, RECORD_LAST = 8 };
+struct ipc_record_frame { /* IPC_RECORD_FRAME */
+    uint32_t track;
+    uint64_t at_ms;
+    uint8_t flags;
+    struct span bytes;
+};
+struct ipc_record_read { /* IPC_RECORD_READ, session = the question */
+    uint8_t id[RECORD_ID];
+    struct span sealed, file; /* an empty file: the list of files */
+    uint64_t from;
+};
+struct ipc_record_bytes { /* IPC_RECORD_BYTES */
+    uint16_t status;      /* as HTTP has it */
+    bool last;            /* nothing follows */
+    struct span bytes;    /* or why not */
+};
+struct ipc_key_wanted { /* IPC_KEY_WANTED, session = the asker's */
+    uint8_t id[RECORD_ID];
+    struct span space;
+    struct span sealed; /* empty: a new one */
+};
+struct ipc_key { /* IPC_KEY; an empty plain key: refused */
+    struct span plain, sealed, why;
+};
+
 #define IPC_PUT_GET(name)                                                                                    \
     void put_##name(struct writer *w, const struct name *m);                                                 \
     enum err get_##name(struct span body, struct name *m) MUST_CHECK
@@ -106,5 +166,15 @@ IPC_PUT_GET(ipc_member);
 IPC_PUT_GET(ipc_member_is);
 IPC_PUT_GET(ipc_to_room);
 IPC_PUT_GET(ipc_to_clients);
+IPC_PUT_GET(ipc_record_room);
+IPC_PUT_GET(ipc_record_begin);
+IPC_PUT_GET(ipc_record_state);
+IPC_PUT_GET(ipc_record_event);
+IPC_PUT_GET(ipc_record_track);
+IPC_PUT_GET(ipc_record_frame);
+IPC_PUT_GET(ipc_record_read);
+IPC_PUT_GET(ipc_record_bytes);
+IPC_PUT_GET(ipc_key_wanted);
+IPC_PUT_GET(ipc_key);
 
 #endif

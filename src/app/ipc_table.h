@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-enum role { ROLE_PARENT, ROLE_FRONT, ROLE_ENGINE, ROLE_VAULT, ROLE_KEEPER, ROLE_COUNT };
+enum role { ROLE_PARENT, ROLE_FRONT, ROLE_ENGINE, ROLE_VAULT, ROLE_KEEPER, ROLE_ARCHIVE, ROLE_COUNT };
 
 /*  name                 from          to           largest body */
 #define IPC_TABLE(X)                                                                                         \
@@ -49,9 +49,21 @@ enum role { ROLE_PARENT, ROLE_FRONT, ROLE_ENGINE, ROLE_VAULT, ROLE_KEEPER, ROLE_
     X(IPC_TURN_BACK, ROLE_ENGINE, ROLE_FRONT, 65536)                                                         \
     X(IPC_RELAY_SECRET, ROLE_KEEPER, ROLE_ENGINE, 64) /* the secret of relay credentials, 32 bytes */        \
     X(IPC_KNOCKS, ROLE_KEEPER, ROLE_FRONT, 65536) /* a room message for these sessions, as IPC_TO_CLIENTS */ \
-    X(IPC_MEMBERS_ASK, ROLE_KEEPER, ROLE_ENGINE, 0)  /* who is with you? the keeper has begun anew */        \
-    X(IPC_MEMBER_IS, ROLE_ENGINE, ROLE_KEEPER, 1024) /* this one is, and came in so */                       \
-    X(IPC_MEMBERS_TOLD, ROLE_ENGINE, ROLE_KEEPER, 0) /* that was everybody */
+    X(IPC_MEMBERS_ASK, ROLE_KEEPER, ROLE_ENGINE, 0)      /* who is with you? the keeper has begun anew */    \
+    X(IPC_MEMBER_IS, ROLE_ENGINE, ROLE_KEEPER, 1024)     /* this one is, and came in so */                   \
+    X(IPC_MEMBERS_TOLD, ROLE_ENGINE, ROLE_KEEPER, 0)     /* that was everybody */                            \
+    X(IPC_RECORD_ROOM, ROLE_KEEPER, ROLE_ENGINE, 512)    /* record this room, or no longer */                \
+    X(IPC_RECORD_BEGIN, ROLE_KEEPER, ROLE_ARCHIVE, 1024) /* session = the recording; or go on with it */     \
+    X(IPC_RECORD_END, ROLE_KEEPER, ROLE_ARCHIVE, 0)                                                          \
+    X(IPC_RECORD_EVENT, ROLE_KEEPER, ROLE_ARCHIVE, 2048)  /* a line for its timeline */                      \
+    X(IPC_RECORD_STATE, ROLE_ARCHIVE, ROLE_KEEPER, 1024)  /* how it is: begun, well, not well, ended */      \
+    X(IPC_RECORD_TRACK, ROLE_ENGINE, ROLE_ARCHIVE, 512)   /* a track begins or ends */                       \
+    X(IPC_RECORD_FRAME, ROLE_ENGINE, ROLE_ARCHIVE, 65536) /* a part of a frame */                            \
+    X(IPC_RECORD_READ, ROLE_KEEPER, ROLE_ARCHIVE, 1024)   /* session = the question: a part of a file */     \
+    X(IPC_RECORD_BYTES, ROLE_ARCHIVE, ROLE_KEEPER, 524800)                                                   \
+    X(IPC_RECORD_DROP, ROLE_KEEPER, ROLE_ARCHIVE, 64) /* its files go */                                     \
+    X(IPC_KEY_WANTED, ROLE_ARCHIVE, ROLE_VAULT, 1024) /* a new data key, or one opened */                    \
+    X(IPC_KEY, ROLE_VAULT, ROLE_ARCHIVE, 1024)
 
 enum ipc_message {
     IPC_NONE,

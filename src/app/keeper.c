@@ -19,6 +19,7 @@ enum err keeper_new(const struct keeper_conf *conf, struct keeper **keeper)
     if (!e) e = rng_fill(&conf->rng, (uint8_t *)k->rate_seed, sizeof k->rate_seed);
     if (!e) e = store_open(&k->store, conf->config->data, conf->crypto);
     if (!e) e = store_forget_old(&k->store, conf->wall());
+    if (!e) e = record_open(k);
     if (e) {
         keeper_free(k);
         return e;
@@ -109,6 +110,12 @@ void keeper_message(struct keeper *k, enum role from, uint16_t index, uint16_t m
     case IPC_MEMBERS_TOLD:
         return_told(k, index);
         break;
+    case IPC_RECORD_STATE:
+        record_state(k, session, body);
+        break;
+    case IPC_RECORD_BYTES:
+        record_bytes(k, session, body);
+        break;
     case IPC_VAULT_KEYS:
         vault_keys(k, body);
         break;
@@ -139,6 +146,7 @@ void keeper_ask(struct keeper *k, uint64_t origin, const struct ipc_ask *ask)
 
 void keeper_met(struct keeper *k, enum role who, uint16_t index)
 {
+    if (who == ROLE_ARCHIVE) record_archive_met(k);
     if (who != ROLE_ENGINE || index >= SEAT_ENGINES_MAX) return;
     k->engine_met[index] = true;
     k->engine_up[index] = false;
@@ -161,6 +169,7 @@ static void tell_lost(struct keeper *k, const struct person *p)
 void keeper_lost(struct keeper *k, enum role who, uint16_t index)
 {
     if (who == ROLE_VAULT) k->vault = false;
+    if (who == ROLE_ARCHIVE) record_archive_lost(k);
     if (who == ROLE_ENGINE && index < SEAT_ENGINES_MAX) {
         k->engine_up[index] = k->engine_met[index] = false;
         log_event(LOG_WARN, "engine.lost", "index=%u members=%u", index, k->engine_load[index]);
@@ -185,6 +194,7 @@ usec keeper_turn(struct keeper *k, usec now)
             people_expel(k, &k->person[i], "expired", "The time of this access token is over.", 0);
     return_scan(k);
     audit_turn(k);
+    record_turn(k);
     k->next_scan = now + USEC_S;
     return k->next_scan;
 }

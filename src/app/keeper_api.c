@@ -314,6 +314,7 @@ static void explain(struct question *q)
     ask_begin(k, &a, verb, anonymous ? SPAN_NONE : span_str(text[0]), span_str(text[2]), SPAN_NONE);
     a.facts.who.operator_ = operator_;
     a.facts.object.there = true;
+    a.facts.archive = k->archive;
     a.facts.object.of_class = CLASS_GOVERNED;
     const struct rule_text *r = rights_decide(&a.facts, &a.verdict);
     struct writer w = writer_of(MSPAN(k->answer, sizeof k->answer));
@@ -355,6 +356,12 @@ void api_message(struct keeper *k, struct origin origin, const struct ipc_ask *a
         [API_AUDIT_HEAD] = audit_head_now,
         [API_AUDIT_EXPORT] = audit_export,
         [API_AUDIT_PROOF] = audit_proof,
+        [API_RECORD] = api_record,
+        [API_UNRECORD] = api_unrecord,
+        [API_RECORDING_LIST] = api_recording_list,
+        [API_RECORDING_SHOW] = api_recording_show,
+        [API_RECORDING_READ] = api_recording_read,
+        [API_RECORDING_DROP] = api_recording_drop,
         [API_EXPLAIN] = explain,
         [API_OPENAPI] = openapi,
     };

@@ -8,6 +8,8 @@
 #include "app/keeper.h"
 #include "app/seat.h"
 #include "archive/audit.h"
+#include "archive/chunk.h"
+#include "archive/kms.h"
 #include "base/map.h"
 #include "base/secret.h"
 #include "guest/sqlite.h"
@@ -27,6 +29,7 @@
 struct room_row_db { /* a room as the store has it */
     char name[65];
     uint8_t of_class, rule;
+    uint8_t recording; /* enum recording_rule */
     bool locked;
     uint32_t open, members_max, next_member;
     int64_t created_ms, not_after_ms; /* 0: no end */
@@ -70,6 +73,13 @@ enum query {
     Q_AUDIT_HEAD_ADD,
     Q_AUDIT_LEAFLESS,
     Q_AUDIT_LEAF_SET,
+    Q_RECORDING_ADD,
+    Q_RECORDING_KEY,
+    Q_RECORDING_END,
+    Q_RECORDING_GET,
+    Q_RECORDING_LIST,
+    Q_RECORDING_OPEN,
+    Q_RECORDING_SHRED,
     Q_COUNT
 };
 struct store {
@@ -124,6 +134,24 @@ struct sealing { /* the head that is being signed */
     struct origin asker[AUDIT_ASKERS_MAX]; /* who waits for it */
     unsigned askers;
 };
+#define RECORDINGS_LIVE_MAX 256
+#define READS_WAITING_MAX   64
+struct live_recording { /* a recording that has not ended */
+    bool used, begun, alarm, ending;
+    bool asked; /* somebody waits to hear that it began */
+    struct origin asker;
+    uint64_t number; /* its row, and the session of its messages */
+    uint16_t part;
+    char room[65];
+    uint8_t id[ARTEFACT_ID];
+    int64_t begin_ms;
+    usec since, heard, empty; /* empty: since when nobody is in the room; 0: somebody is */
+};
+struct read_waiting { /* a question that the archive answers */
+    bool used, list;
+    struct origin origin;
+    usec since;
+};
 struct rate_slot {
     uint64_t key;
     usec at;
@@ -135,7 +163,7 @@ struct keeper {
     struct store store;
     struct token_keys keys;
     struct secret relay;
-    bool vault, draining;
+    bool vault, archive, draining;
     bool engine_met[SEAT_ENGINES_MAX]; /* it is there, and still says who is with it */
     bool engine_up[SEAT_ENGINES_MAX];  /* it has said so: rooms can go there */
     bool settled;                      /* we know who was here before us: people can come in */
@@ -149,6 +177,8 @@ struct keeper {
     uint32_t inside, waiting;
     struct pending pending[KEEPER_PENDING_MAX];
     uint64_t next_pending; /* never 0: that is the audit head's */
+    struct live_recording live[RECORDINGS_LIVE_MAX];
+    struct read_waiting reading[READS_WAITING_MAX];
     struct sealing sealing;
     uint8_t audit_key[AUDIT_KEY];
     int heads; /* the file that heads are added to, or -1 */
@@ -215,6 +245,31 @@ void audit_list(struct question *q);
 void audit_head_now(struct question *q);
 void audit_export(struct question *q);
 void audit_proof(struct question *q);
+
+/* --- keeper_record: recordings that run, and what the API tells of recordings --- */
+/* Finds those that had not ended when the keeper did. */
+enum err record_open(struct keeper *k) MUST_CHECK;
+/* Begins one; the transaction is open and is ended here. asker, if any, is answered when it runs. ERR_FULL,
+ * ERR_CLOSED without an archive. */
+enum err record_begin(struct keeper *k, struct span room, const struct origin *asker) MUST_CHECK;
+bool record_running(struct keeper *k, struct span room);
+/* Somebody came in or went: a line for the timeline; a new engine hears that the room is recorded. */
+void record_let_in(struct keeper *k, const struct place *at, const struct person *p);
+void record_event(struct keeper *k, struct span room, const char *what, const struct person *p);
+void record_room_empty(struct keeper *k, struct span room);
+/* Messages of the archive. */
+void record_state(struct keeper *k, uint64_t number, struct span body);
+void record_bytes(struct keeper *k, uint64_t session, struct span body);
+void record_archive_met(struct keeper *k);
+void record_archive_lost(struct keeper *k);
+/* Once a second. */
+void record_turn(struct keeper *k);
+void api_record(struct question *q);
+void api_unrecord(struct question *q);
+void api_recording_list(struct question *q);
+void api_recording_show(struct question *q);
+void api_recording_read(struct question *q);
+void api_recording_drop(struct question *q);
 
 /* --- keeper_people --- */
 struct person *people_of(struct keeper *k, uint64_t session);

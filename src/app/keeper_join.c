@@ -80,6 +80,7 @@ static void room_facts(struct keeper *k, struct asking *a, struct span room)
     f->room.rule = k->room.rule;
     f->room.open = k->room.open;
     f->room.members_max = k->room.members_max;
+    f->room.recording = (enum recording_rule)k->room.recording;
     const struct place *at = place_of(k, room, false);
     f->room.members = at ? at->members : 0;
     if (!f->who.token) return;
@@ -192,7 +193,9 @@ static enum err let_in(struct keeper *k, struct person *p, struct place *at, con
     k->inside++;
     k->engine_load[at->engine]++;
     k->counts.joins++;
-    return admit(k, p, v) ? OK : ERR_UNKNOWN;
+    if (!admit(k, p, v)) return ERR_UNKNOWN;
+    record_let_in(k, at, p);
+    return OK;
 }
 
 static void fill_verdict(struct keeper *k, struct asking *a)

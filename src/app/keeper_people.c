@@ -52,6 +52,7 @@ static void place_leave(struct keeper *k, struct place *at)
 {
     uint8_t key[64];
     if (at->members || at->waiting) return;
+    record_room_empty(k, span_str(at->name));
     room_key(span_str(at->name), key);
     map_drop(&k->by_room, key);
     *at = (struct place){.next_free = k->place_free};
@@ -89,6 +90,7 @@ void people_drop(struct keeper *k, struct person *p)
     struct place *at = &k->place[p->room];
     uint32_t i = (uint32_t)(p - k->person);
     if (p->state == PERSON_IN) {
+        record_event(k, span_str(at->name), "leave", p);
         at->members--;
         k->inside--;
         if (k->engine_load[p->engine]) k->engine_load[p->engine]--;

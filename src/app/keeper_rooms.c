@@ -15,6 +15,7 @@ struct wanted { /* a request for a room, as its body says it */
     struct room_row_db *room;
     bool has_policy, policy_is_text;
     uint8_t rule;    /* of a governed policy, RULE_NONE: the default */
+    uint8_t recording; /* enum recording_rule */
     uint32_t closed; /* what is for moderators only */
     uint64_t members_max;
     const char *fault, *title;
@@ -39,6 +40,13 @@ static enum err take_policy_member(struct json *j, const struct json_token *key,
         enum err e = json_expect(j, JSON_NUMBER, &t);
         if (!e) e = json_uint(&t, ROOM_MEMBERS_MAX, &x->members_max);
         return e ? e : x->members_max ? OK : ERR_RANGE;
+    }
+    if (json_is(key, "recording")) {
+        enum err e = json_take_text(j, word, sizeof word);
+        x->recording = strcmp(word, "required") == 0    ? RECORDING_REQUIRED
+                       : strcmp(word, "forbidden") == 0 ? RECORDING_FORBIDDEN
+                                                        : RECORDING_ALLOWED;
+        return e ? e : x->recording == RECORDING_ALLOWED && strcmp(word, "allowed") != 0 ? ERR_RANGE : OK;
     }
     for (unsigned i = 0; i < COUNT_OF(who); i++) {
         if (!json_is(key, who[i].name)) continue;
@@ -133,6 +141,7 @@ static enum err check_governed(struct keeper *k, struct wanted *x)
     if (x->rule) r->rule = x->rule;
     if (x->members_max) r->members_max = (uint32_t)x->members_max;
     r->open &= ~x->closed;
+    r->recording = x->recording;
     return OK;
 }
 
@@ -211,7 +220,7 @@ void api_room_create(struct question *q)
 {
     struct keeper *k = q->k;
     static struct room_row_db r;
-    struct wanted x = {.room = &r};
+    struct wanted x = {.room = &r, .recording = RECORDING_ALLOWED};
     r.policy_n = 0;
     enum err e = read_wanted(q->ask->body, &x);
     if (!e) e = check(k, &x);

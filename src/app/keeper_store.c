@@ -10,7 +10,8 @@ static const char schema[] =
     "NOT NULL,"
     " open INTEGER NOT NULL, members_max INTEGER NOT NULL, next_member INTEGER NOT NULL, locked INTEGER NOT "
     "NULL,"
-    " created_ms INTEGER NOT NULL, not_after_ms INTEGER NOT NULL, policy BLOB NOT NULL) STRICT;"
+    " created_ms INTEGER NOT NULL, not_after_ms INTEGER NOT NULL, policy BLOB NOT NULL, recording INTEGER "
+    "NOT NULL DEFAULT 1) STRICT;"
     "CREATE TABLE IF NOT EXISTS barred(room TEXT NOT NULL, subject TEXT NOT NULL, name TEXT NOT NULL,"
     " at_ms INTEGER NOT NULL, PRIMARY KEY(room, subject)) STRICT;"
     "CREATE TABLE IF NOT EXISTS subjects(room TEXT NOT NULL, subject TEXT NOT NULL, id TEXT NOT NULL, kind "
@@ -27,20 +28,26 @@ static const char schema[] =
     "PRIMARY KEY(level, at)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS audit_head(size INTEGER PRIMARY KEY NOT NULL, before INTEGER NOT NULL, at_ms "
     "INTEGER NOT NULL, root "
-    "BLOB NOT NULL, signature BLOB NOT NULL) STRICT;";
+    "BLOB NOT NULL, signature BLOB NOT NULL) STRICT;"
+    "CREATE TABLE IF NOT EXISTS recordings(number INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL "
+    "UNIQUE, "
+    "room TEXT NOT NULL, begin_ms INTEGER NOT NULL, sealed BLOB, end_ms INTEGER, bytes INTEGER NOT NULL "
+    "DEFAULT "
+    "0, digest BLOB, shredded INTEGER NOT NULL DEFAULT 0, fault TEXT NOT NULL DEFAULT '') STRICT;";
 static const char schema_from_1[] = "ALTER TABLE audit ADD COLUMN leaf BLOB;";
-static const char schema_version[] = "PRAGMA user_version=2;";
+static const char schema_from_2[] = "ALTER TABLE rooms ADD COLUMN recording INTEGER NOT NULL DEFAULT 1;";
+static const char schema_version[] = "PRAGMA user_version=3;";
 
 static const char *const queries[Q_COUNT] = {
     [Q_BEGIN] = "BEGIN IMMEDIATE",
     [Q_COMMIT] = "COMMIT",
     [Q_ROLLBACK] = "ROLLBACK",
     [Q_ROOM_GET] = "SELECT class, rule, open, members_max, next_member, locked, created_ms, not_after_ms, "
-                   "policy FROM rooms"
+                   "policy, recording FROM rooms"
                    " WHERE name=?1",
     [Q_ROOM_ADD] = "INSERT INTO rooms(name, class, rule, open, members_max, next_member, locked, created_ms, "
                    "not_after_ms,"
-                   " policy) VALUES(?1, ?2, ?3, ?4, ?5, 1, 0, ?6, ?7, ?8)",
+                   " policy, recording) VALUES(?1, ?2, ?3, ?4, ?5, 1, 0, ?6, ?7, ?8, ?9)",
     [Q_ROOM_DROP] = "DELETE FROM rooms WHERE name=?1",
     [Q_ROOM_LIST] =
         "SELECT name, class, rule, locked, created_ms FROM rooms WHERE name>?1 ORDER BY name LIMIT ?2",
@@ -74,6 +81,18 @@ static const char *const queries[Q_COUNT] = {
         "INSERT INTO audit_head(size, before, at_ms, root, signature) VALUES(?1, ?2, ?3, ?4, ?5)",
     [Q_AUDIT_LEAFLESS] = "SELECT seq, at_ms, who, verb, room, object, source, allowed, rule FROM audit WHERE "
                          "leaf IS NULL ORDER BY seq LIMIT 1",
+    [Q_RECORDING_ADD] = "INSERT INTO recordings(id, room, begin_ms) VALUES(?1, ?2, ?3)",
+    [Q_RECORDING_KEY] = "UPDATE recordings SET sealed=?2 WHERE number=?1",
+    [Q_RECORDING_END] = "UPDATE recordings SET end_ms=?2, bytes=?3, digest=?4, fault=?5 WHERE number=?1",
+    [Q_RECORDING_GET] =
+        "SELECT number, id, room, begin_ms, sealed, end_ms, bytes, digest, shredded, fault FROM "
+        "recordings WHERE id=?1",
+    [Q_RECORDING_LIST] =
+        "SELECT number, id, room, begin_ms, sealed, end_ms, bytes, digest, shredded, fault FROM "
+        "recordings WHERE number<?1 ORDER BY number DESC LIMIT 1000",
+    [Q_RECORDING_OPEN] =
+        "SELECT number, id, room, begin_ms, 1 FROM recordings WHERE end_ms IS NULL ORDER BY number",
+    [Q_RECORDING_SHRED] = "UPDATE recordings SET sealed=NULL, shredded=1 WHERE id=?1",
     [Q_AUDIT_LEAF_SET] = "UPDATE audit SET leaf=?2 WHERE seq=?1",
 };
 
@@ -87,9 +106,10 @@ static enum err make_tables(struct store *s)
     if (!e) e = db_step(q, &row);
     if (!e && row) version = db_get_int(q, 0);
     db_forget(q);
-    if (!e && version > 2) e = ERR_UNSUPPORTED; /* written by a later incamera */
+    if (!e && version > 3) e = ERR_UNSUPPORTED; /* written by a later incamera */
     if (!e) e = db_run(s->db, "BEGIN IMMEDIATE");
     if (!e && version == 1) e = db_run(s->db, schema_from_1);
+    if (!e && (version == 1 || version == 2)) e = db_run(s->db, schema_from_2);
     if (!e) e = db_run(s->db, schema);
     if (!e) e = db_run(s->db, schema_version);
     return e ? e : db_run(s->db, "COMMIT");
@@ -166,6 +186,7 @@ enum err store_room(struct store *s, struct span name, struct room_row_db *room)
         room->locked = db_get_int(q, 5) != 0;
         room->created_ms = db_get_int(q, 6);
         room->not_after_ms = db_get_int(q, 7);
+        room->recording = (uint8_t)db_get_int(q, 9);
         room->policy_n = (uint32_t)policy.n;
         if (policy.n) memcpy(room->policy, policy.p, policy.n);
     }
@@ -184,6 +205,7 @@ enum err store_room_add(struct store *s, const struct room_row_db *r)
     db_int(q, 6, r->created_ms);
     db_int(q, 7, r->not_after_ms);
     db_blob(q, 8, SPAN(r->policy, r->policy_n));
+    db_int(q, 9, r->recording);
     return db_change(q);
 }
 

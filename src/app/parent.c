@@ -11,7 +11,7 @@
 
 #include <stdio.h>
 
-#define CHILDREN_MAX (CONFIG_ENGINES_MAX + 3)
+#define CHILDREN_MAX (CONFIG_ENGINES_MAX + 4)
 #define BACK_OFF_MIN (100 * USEC_MS)
 #define BACK_OFF_MAX (5 * USEC_S)
 #define LIVED_WELL   (10 * USEC_S) /* a role that ran so long starts anew without delay */
@@ -50,10 +50,9 @@ static const char *label(const struct child *c, char text[24])
 static bool neighbours(const struct child *a, const struct child *b)
 {
     static const uint8_t pairs[][2] = {
-        {ROLE_FRONT, ROLE_KEEPER},
-        {ROLE_FRONT, ROLE_ENGINE},
-        {ROLE_KEEPER, ROLE_ENGINE},
-        {ROLE_KEEPER, ROLE_VAULT},
+        {ROLE_FRONT, ROLE_KEEPER},  {ROLE_FRONT, ROLE_ENGINE},   {ROLE_KEEPER, ROLE_ENGINE},
+        {ROLE_KEEPER, ROLE_VAULT},  {ROLE_KEEPER, ROLE_ARCHIVE}, {ROLE_ENGINE, ROLE_ARCHIVE},
+        {ROLE_ARCHIVE, ROLE_VAULT}, {ROLE_FRONT, ROLE_ARCHIVE},
     };
     for (unsigned i = 0; i < COUNT_OF(pairs); i++)
         if ((pairs[i][0] == a->role && pairs[i][1] == b->role) ||
@@ -122,7 +121,7 @@ static void announce(struct parent *p)
     char line[256];
     int n = 0;
     p->announced = true;
-    log_event(LOG_INFO, "server.ready", "engines=%u", p->count - 3);
+    log_event(LOG_INFO, "server.ready", "engines=%u", p->count - 4);
     if (p->config->dev && p->bound.plain[0]) {
         n = snprintf(line, sizeof line, "http://%s/  (on this machine)\n", p->bound.plain);
         /* whoever names the plain address knows it: then standard output has the one line `ready` only */
@@ -397,6 +396,7 @@ int parent_serve(const struct config *config)
     if (loop_add(p->loop, p->signals, LOOP_READ, on_signal, p, &watch)) return 1;
     add_child(p, ROLE_VAULT, 0);
     add_child(p, ROLE_KEEPER, 0);
+    add_child(p, ROLE_ARCHIVE, 0);
     for (unsigned i = 0; i < own.engines; i++)
         add_child(p, ROLE_ENGINE, i);
     add_child(p, ROLE_FRONT, 0);

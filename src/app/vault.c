@@ -2,6 +2,8 @@
 #include "app/vault.h"
 
 #include "app/config.h"
+#include "app/ipc_messages.h"
+#include "app/kms_file.h"
 #include "app/log.h"
 #include "app/seat.h"
 #include "base/buf.h"
@@ -16,13 +18,15 @@
 
 #define KEY_BYTES 32
 
-enum { KEY_TOKEN, KEY_AUDIT, KEY_RELAY, KEY_COUNT };
-static const char *const files[KEY_COUNT] = {"token.key", "audit.key", "relay.secret"};
+enum { KEY_TOKEN, KEY_AUDIT, KEY_RELAY, KEY_KMS, KEY_COUNT };
+static const char *const files[KEY_COUNT] = {"token.key", "audit.key", "relay.secret", "kms.key"};
 
 struct vault {
     struct vault_conf conf;
     struct secret key[KEY_COUNT];
     uint8_t pub[2][32]; /* of the two signing keys */
+    struct kms kms;
+    struct kms_file kms_file;
 };
 
 static enum err load(struct vault *v, const char *folder, unsigned which)
@@ -66,6 +70,8 @@ enum err vault_new(const struct vault_conf *conf, struct vault **vault)
                                       &n);
     }
     v->conf.data = NULL;
+    v->kms_file = (struct kms_file){conf->crypto, &v->key[KEY_KMS]};
+    kms_file_init(&v->kms, &v->kms_file);
     if (e) {
         vault_free(v);
         return e;
@@ -120,6 +126,72 @@ void vault_message(struct vault *v, uint16_t message, uint64_t session, struct s
     (void)v->conf.send(v->conf.ctx, IPC_SIGNED, session, SPAN(signature, n));
 }
 
+/* --- data keys --- */
+
+/* What a wrapped key is bound to: which artefact, in which space. */
+static struct span bound_to(const struct ipc_key_wanted *m, struct mspan into)
+{
+    struct writer w = writer_of(into);
+    write_str(&w, "incamera 1.0 data key\n");
+    write_bytes(&w, SPAN_OF(m->id));
+    write_vec8(&w, m->space);
+    return writer_span(&w);
+}
+
+/* A wrapped key begins with its provider's name, so that another provider's is told apart from a damaged one. */
+static enum err make_key(struct vault *v, struct span aad, struct secret *plain, struct writer *sealed)
+{
+    const struct crypto *c = v->conf.crypto;
+    plain->n = KEY_BYTES;
+    enum err e = c->random(c->ctx, plain->b, KEY_BYTES);
+    write_vec8(sealed, span_str(v->kms.name));
+    if (!e) e = v->kms.wrap(v->kms.ctx, plain, aad, sealed);
+    return e ? e : write_ok(sealed);
+}
+
+static enum err open_key(struct vault *v, struct span sealed, struct span aad, struct secret *plain)
+{
+    struct reader r = reader_of(sealed);
+    struct span provider = read_vec8(&r), rest = read_bytes(&r, read_left(&r));
+    if (r.bad) return ERR_FORMAT;
+    if (!span_equal(provider, span_str(v->kms.name))) return ERR_UNSUPPORTED;
+    return v->kms.unwrap(v->kms.ctx, rest, aad, plain);
+}
+
+static const char *key_fault(enum err e)
+{
+    switch (e) {
+    case ERR_CLOSED:
+        return "The key management system can't be reached, or its key is disabled.";
+    case ERR_UNSUPPORTED:
+        return "This key was wrapped by another key management system than the one configured.";
+    case ERR_AUTH:
+        return "The key management system does not know this key any more.";
+    default:
+        return "The key could not be made or opened.";
+    }
+}
+
+void vault_key_message(struct vault *v, uint64_t session, struct span body)
+{
+    uint8_t aad[320], wrapped[KMS_SEALED_MAX + 64], answer[1024];
+    struct ipc_key_wanted m;
+    struct secret plain = {0};
+    struct writer sealed = writer_of(MSPAN(wrapped, sizeof wrapped)),
+                  w = writer_of(MSPAN(answer, sizeof answer));
+    if (get_ipc_key_wanted(body, &m)) return;
+    struct span bound = bound_to(&m, MSPAN(aad, sizeof aad));
+    enum err e = m.sealed.n ? open_key(v, m.sealed, bound, &plain) : make_key(v, bound, &plain, &sealed);
+    struct ipc_key k = {.plain = e ? SPAN_NONE : secret_span(&plain),
+                        .sealed = e ? SPAN_NONE : writer_span(&sealed),
+                        .why = e ? span_str(key_fault(e)) : SPAN_NONE};
+    put_ipc_key(&w, &k);
+    (void)v->conf.send(v->conf.ctx, IPC_KEY, session, writer_span(&w));
+    if (e) log_event(LOG_ERROR, "vault.data_key", "why=\"%s\"", err_text(e));
+    secret_drop(&plain);
+    secret_wipe(answer, sizeof answer);
+}
+
 /* --- the role --- */
 
 struct vault_role {
@@ -127,10 +199,11 @@ struct vault_role {
     struct vault *vault;
 };
 
-static bool send_keeper(void *ctx, uint16_t message, uint64_t session, struct span body)
+static bool send_on(void *ctx, uint16_t message, uint64_t session, struct span body)
 {
     struct vault_role *r = ctx;
-    return seat_send(r->seat, ROLE_KEEPER, 0, message, session, body) == OK;
+    enum role to = message == IPC_KEY ? ROLE_ARCHIVE : ROLE_KEEPER;
+    return seat_send(r->seat, to, 0, message, session, body) == OK;
 }
 
 static enum err start(struct seat *s, void **state)
@@ -146,7 +219,7 @@ static enum err start(struct seat *s, void **state)
     role.seat = s;
     const struct crypto *crypto = openssl_crypto();
     if (!crypto) return ERR_CRYPTO;
-    e = vault_new(&(struct vault_conf){crypto, c.data, send_keeper, &role}, &role.vault);
+    e = vault_new(&(struct vault_conf){crypto, c.data, send_on, &role}, &role.vault);
     if (!e) *state = &role;
     return e;
 }
@@ -155,6 +228,8 @@ static void message(void *state, const struct seat_got *g)
 {
     struct vault_role *r = state;
     if (g->from == ROLE_KEEPER) vault_message(r->vault, g->message, g->session, g->body);
+    if (g->from == ROLE_ARCHIVE && g->message == IPC_KEY_WANTED)
+        vault_key_message(r->vault, g->session, g->body);
 }
 
 static void met(void *state, enum role who, uint16_t index)

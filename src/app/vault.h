@@ -17,7 +17,7 @@ struct vault;
 struct vault_conf {
     const struct crypto *crypto;
     const char *data; /* DIR; borrowed for vault_new only */
-    /* to the keeper; false when it can't be taken */
+    /* to the keeper (IPC_KEY: to the archive); false when it can't be taken */
     bool (*send)(void *ctx, uint16_t message, uint64_t session, struct span body);
     void *ctx;
 };
@@ -31,5 +31,7 @@ void vault_met_keeper(struct vault *v);
 /* IPC_SIGN: {u8 purpose; bytes}, answered by IPC_SIGNED {signature} of the same session, empty when refused.
  */
 void vault_message(struct vault *v, uint16_t message, uint64_t session, struct span body);
+/* IPC_KEY_WANTED of the archive: a new data key, or one opened, answered by IPC_KEY of the same session. */
+void vault_key_message(struct vault *v, uint64_t session, struct span body);
 
 #endif

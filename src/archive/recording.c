@@ -49,7 +49,13 @@ static enum err open_file(struct recording *r, const char *name, uint16_t *index
     struct file *f = mem_new(1, sizeof *f);
     if (!f) return ERR_NOMEM;
     f->plain = mem_new(1, CHUNK_PLAIN_MAX);
-    memcpy(f->name, name, strlen(name) + 1);
+    struct writer w = writer_of(MSPAN(f->name, sizeof f->name - 1));
+    if (r->conf.part > 1) {
+        write_str(&w, "p");
+        write_dec(&w, r->conf.part);
+        write_str(&w, "-");
+    }
+    write_str(&w, name);
     buf_init(&f->pending, RECORDING_PENDING_MAX);
     f->open = true;
     enum err e = f->plain

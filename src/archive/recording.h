@@ -16,7 +16,7 @@
 #define RECORDING_FILES_MAX   (RECORDING_TRACKS_MAX + 2)
 #define RECORDING_NAME_MAX    48
 #define RECORDING_FLUSH_US    (1 * USEC_S)       /* what is older leaves the buffers */
-#define RECORDING_PENDING_MAX (8u * 1024 * 1024) /* of one file, while the disk does not take it */
+#define RECORDING_PENDING_MAX (4u * 1024 * 1024) /* of one file, while the disk does not take it */
 #define RECORDING_CLUSTER_MS  5000
 #define RECORDING_EVENT_MAX   2048 /* bytes of one line of the timeline */
 
@@ -24,6 +24,7 @@ struct recording;
 struct recording_conf {
     const struct crypto *crypto;
     uint8_t id[ARTEFACT_ID];
+    uint16_t part; /* 1; more when a recorder went on with what another had begun: its files are called pN-… */
     struct span room;
     struct wall begin;
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "io/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -116,6 +117,59 @@ enum err file_open_add(const char *path, int *fd)
 enum err file_open_new(const char *path, int *fd)
 {
     return open_to_add(path, O_EXCL, fd);
+}
+
+enum err file_add_soon(int fd, struct span s)
+{
+    return write_all(fd, s);
+}
+
+enum err file_sync(int fd)
+{
+    return fdatasync(fd) ? why() : OK;
+}
+
+enum err file_cut(int fd, uint64_t n)
+{
+    return ftruncate(fd, (off_t)n) ? why() : OK;
+}
+
+enum err file_open_read(const char *path, int *fd)
+{
+    int f = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (f < 0) return why();
+    *fd = f;
+    return OK;
+}
+
+enum err file_read_at(int fd, uint64_t at, struct mspan into, size_t *n)
+{
+    size_t have = 0;
+    while (have < into.n) {
+        ssize_t got = pread(fd, into.p + have, into.n - have, (off_t)(at + have));
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return ERR_IO;
+        if (got == 0) break;
+        have += (size_t)got;
+    }
+    *n = have;
+    return OK;
+}
+
+enum err file_names(const char *folder, const char *prefix, void (*name)(void *ctx, const char *name),
+                    void *ctx)
+{
+    DIR *d = opendir(folder);
+    if (!d) return why();
+    for (struct dirent *e; (e = readdir(d));)
+        if (strncmp(e->d_name, prefix, strlen(prefix)) == 0) name(ctx, e->d_name);
+    closedir(d);
+    return OK;
+}
+
+enum err file_drop(const char *path)
+{
+    return unlink(path) ? why() : OK;
 }
 
 enum err file_add(int fd, struct span s)

@@ -25,6 +25,20 @@ enum err file_open_add(const char *path, int *fd) MUST_CHECK;
 /* The same for a file that must not be there yet: ERR_EXISTS. */
 enum err file_open_new(const char *path, int *fd) MUST_CHECK;
 enum err file_add(int fd, struct span s) MUST_CHECK;
+/* Cuts the file to n bytes: what a failed file_add left behind goes. ERR_IO. */
+enum err file_cut(int fd, uint64_t n) MUST_CHECK;
+/* Opens for reading at any place; file_read_at gives what is there, perhaps less than asked (0 at the end). */
+enum err file_open_read(const char *path, int *fd) MUST_CHECK;
+enum err file_read_at(int fd, uint64_t at, struct mspan into, size_t *n) MUST_CHECK;
+/* The names in a folder that begin with `prefix`, in no order. ERR_UNKNOWN, ERR_DENIED, ERR_IO. */
+enum err file_names(const char *folder, const char *prefix, void (*name)(void *ctx, const char *name),
+                    void *ctx) MUST_CHECK;
+/* Removes a file. ERR_UNKNOWN when it is not there. */
+enum err file_drop(const char *path) MUST_CHECK;
+/* Writes to disk what was added. ERR_FULL, ERR_IO: final. */
+enum err file_sync(int fd) MUST_CHECK;
+/* The same without it reaching the disk at once. */
+enum err file_add_soon(int fd, struct span s) MUST_CHECK;
 /* Makes the folder, mode 0700, when it is not there; its parent must be. ERR_DENIED, ERR_UNKNOWN, ERR_IO. */
 enum err file_folder(const char *path) MUST_CHECK;
 /* Takes the lock file folder/name until the descriptor closes. ERR_EXISTS when another process has it,

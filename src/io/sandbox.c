@@ -30,7 +30,7 @@
 #define SANITIZED 0
 #endif
 
-enum { FRONT = 1, ENGINE = 2, VAULT = 4, KEEPER = 8, ALL = 15 };
+enum { FRONT = 1, ENGINE = 2, VAULT = 4, KEEPER = 8, ARCHIVE = 16, ALL = 31 };
 
 /* Which roles may make which call. What is not here answers EPERM; what is in `fatal` ends the process. */
 static const struct row {
@@ -88,30 +88,31 @@ static const struct row {
     {ENGINE, SCMP_SYS(recvmmsg)},
     {ENGINE, SCMP_SYS(sendmmsg)},
     {ENGINE, SCMP_SYS(bind)}, /* relay sockets */
-    {KEEPER, SCMP_SYS(open)},
-    {KEEPER, SCMP_SYS(openat)},
-    {KEEPER, SCMP_SYS(stat)},
-    {KEEPER, SCMP_SYS(lstat)},
-    {KEEPER, SCMP_SYS(newfstatat)},
-    {KEEPER, SCMP_SYS(access)},
-    {KEEPER, SCMP_SYS(faccessat)},
-    {KEEPER, SCMP_SYS(faccessat2)},
-    {KEEPER, SCMP_SYS(readlink)},
-    {KEEPER, SCMP_SYS(getcwd)},
-    {KEEPER, SCMP_SYS(unlink)},
-    {KEEPER, SCMP_SYS(unlinkat)},
-    {KEEPER, SCMP_SYS(rename)},
-    {KEEPER, SCMP_SYS(renameat)},
-    {KEEPER, SCMP_SYS(mkdir)},
-    {KEEPER, SCMP_SYS(ftruncate)},
-    {KEEPER, SCMP_SYS(fallocate)},
-    {KEEPER, SCMP_SYS(pwrite64)},
-    {KEEPER, SCMP_SYS(pwritev)},
-    {KEEPER, SCMP_SYS(fsync)},
-    {KEEPER, SCMP_SYS(fdatasync)},
-    {KEEPER, SCMP_SYS(fchmod)},
-    {KEEPER, SCMP_SYS(fchown)},
-    {KEEPER, SCMP_SYS(flock)},
+    {KEEPER | ARCHIVE, SCMP_SYS(open)},
+    {KEEPER | ARCHIVE, SCMP_SYS(openat)},
+    {KEEPER | ARCHIVE, SCMP_SYS(stat)},
+    {KEEPER | ARCHIVE, SCMP_SYS(lstat)},
+    {KEEPER | ARCHIVE, SCMP_SYS(newfstatat)},
+    {KEEPER | ARCHIVE, SCMP_SYS(access)},
+    {KEEPER | ARCHIVE, SCMP_SYS(faccessat)},
+    {KEEPER | ARCHIVE, SCMP_SYS(faccessat2)},
+    {KEEPER | ARCHIVE, SCMP_SYS(readlink)},
+    {KEEPER | ARCHIVE, SCMP_SYS(getcwd)},
+    {KEEPER | ARCHIVE, SCMP_SYS(unlink)},
+    {KEEPER | ARCHIVE, SCMP_SYS(unlinkat)},
+    {KEEPER | ARCHIVE, SCMP_SYS(rename)},
+    {KEEPER | ARCHIVE, SCMP_SYS(renameat)},
+    {KEEPER | ARCHIVE, SCMP_SYS(mkdir)},
+    {KEEPER | ARCHIVE, SCMP_SYS(ftruncate)},
+    {KEEPER | ARCHIVE, SCMP_SYS(fallocate)},
+    {KEEPER | ARCHIVE, SCMP_SYS(pwrite64)},
+    {KEEPER | ARCHIVE, SCMP_SYS(pwritev)},
+    {KEEPER | ARCHIVE, SCMP_SYS(fsync)},
+    {KEEPER | ARCHIVE, SCMP_SYS(fdatasync)},
+    {KEEPER | ARCHIVE, SCMP_SYS(fchmod)},
+    {KEEPER | ARCHIVE, SCMP_SYS(fchown)},
+    {KEEPER | ARCHIVE, SCMP_SYS(flock)},
+    {ARCHIVE, SCMP_SYS(getdents64)},
 };
 
 static const int fatal[] = {
@@ -216,7 +217,7 @@ static bool add_special(scmp_filter_ctx c, unsigned role)
                 seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
                                  SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) == 0;
     /* fstat of an open file, in glibc's way */
-    if (good && role != KEEPER)
+    if (good && role != KEEPER && role != ARCHIVE)
         good = seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1,
                                 SCMP_A3(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH)) == 0;
     if (good && role == ENGINE) {
@@ -252,10 +253,11 @@ enum err sandbox_enter(const char *name)
     static const struct {
         const char *name;
         unsigned role;
-    } roles[] = {{"front", FRONT}, {"engine", ENGINE}, {"vault", VAULT}, {"keeper", KEEPER}};
+    } roles[] = {
+        {"front", FRONT}, {"engine", ENGINE}, {"vault", VAULT}, {"keeper", KEEPER}, {"archive", ARCHIVE}};
     for (unsigned i = 0; i < COUNT_OF(roles); i++) {
         if (strcmp(name, roles[i].name) != 0) continue;
-        bool keep = roles[i].role == KEEPER;
+        bool keep = roles[i].role == KEEPER || roles[i].role == ARCHIVE;
         enum err e = SANITIZED ? OK : shut_paths(keep); /* the sanitizers' reports read /proc */
         if (!e) e = drop_root(keep || SANITIZED);
         return e ? e : filter(roles[i].role);

@@ -2,8 +2,9 @@
 #include "rights/facts.h"
 
 static const char *const verbs[VERB_COUNT] = {
-    "none", "join",  "create", "list",  "show",  "close",  "members", "kick",  "mute",    "lock",    "admit",
-    "end",  "token", "policy", "guest", "relay", "barred", "unbar",   "audit", "explain", "openapi",
+    "none",  "join",    "create",  "list",   "show",     "close",      "members",   "kick",   "mute",
+    "lock",  "admit",   "end",     "token",  "policy",   "guest",      "relay",     "barred", "unbar",
+    "audit", "explain", "openapi", "record", "unrecord", "recordings", "recording", "play",   "shred",
 };
 static const char *const cans[] = {"join",  "publish",  "subscribe", "chat",
                                    "share", "moderate", "create",    "admin"};

@@ -29,10 +29,18 @@ enum verb {
     VERB_AUDIT,
     VERB_EXPLAIN,
     VERB_OPENAPI,
+    VERB_RECORD,     /* have the server record a room */
+    VERB_UNRECORD,   /* end that */
+    VERB_RECORDINGS, /* list them */
+    VERB_RECORDING,  /* one of them */
+    VERB_PLAY,       /* read what was recorded */
+    VERB_SHRED,      /* destroy it */
     VERB_COUNT
 };
 
 enum join_rule { RULE_NONE, RULE_LINK, RULE_LOBBY, RULE_TOKEN };
+
+enum recording_rule { RECORDING_FORBIDDEN, RECORDING_ALLOWED, RECORDING_REQUIRED };
 
 struct facts {
     enum verb verb;
@@ -61,6 +69,7 @@ struct facts {
         uint32_t
             open; /* what its policy lets everybody do: CAN_PUBLISH | CAN_CHAT | CAN_SHARE | CAN_SUBSCRIBE */
         uint32_t members, members_max;
+        enum recording_rule recording;
     } room;
     struct {                      /* what is acted upon */
         bool there;               /* the member, knock or subject exists */
@@ -68,8 +77,9 @@ struct facts {
         enum room_class of_class; /* of a room to be made */
         bool exceeds;             /* a token to be made grants more than the asker holds */
     } object;
-    bool dev;   /* the server runs with --dev */
-    bool audit; /* the audit row can be stored */
+    bool dev;     /* the server runs with --dev */
+    bool audit;   /* the audit row can be stored */
+    bool archive; /* the archive and its keys are there */
 };
 
 /* "join", …; VERB_NONE for anything else. */

@@ -6,11 +6,14 @@
 #define ENTERING   (BIT(VERB_JOIN) | BIT(VERB_GUEST))
 #define PUBLIC     (BIT(VERB_POLICY) | BIT(VERB_GUEST) | BIT(VERB_OPENAPI))
 #define MODERATING                                                                                           \
-    (BIT(VERB_KICK) | BIT(VERB_MUTE) | BIT(VERB_LOCK) | BIT(VERB_ADMIT) | BIT(VERB_END) | BIT(VERB_BARRED) | \
-     BIT(VERB_UNBAR) | BIT(VERB_TOKEN) | BIT(VERB_MEMBERS))
-#define ON_A_MEMBER (BIT(VERB_KICK) | BIT(VERB_MUTE) | BIT(VERB_ADMIT))
-#define HOUSEHOLD   (BIT(VERB_LIST) | BIT(VERB_AUDIT) | BIT(VERB_EXPLAIN))
-#define MEETING     (CAN_JOIN | CAN_PUBLISH | CAN_SUBSCRIBE | CAN_CHAT | CAN_SHARE)
+    (BIT(VERB_RECORD) | BIT(VERB_UNRECORD) | BIT(VERB_KICK) | BIT(VERB_MUTE) | BIT(VERB_LOCK) |              \
+     BIT(VERB_ADMIT) | BIT(VERB_END) | BIT(VERB_BARRED) | BIT(VERB_UNBAR) | BIT(VERB_TOKEN) |                \
+     BIT(VERB_MEMBERS))
+#define ON_A_MEMBER    (BIT(VERB_KICK) | BIT(VERB_MUTE) | BIT(VERB_ADMIT))
+#define ON_A_RECORDING (BIT(VERB_RECORDING) | BIT(VERB_PLAY) | BIT(VERB_SHRED))
+#define HOUSEHOLD                                                                                            \
+    (BIT(VERB_LIST) | BIT(VERB_AUDIT) | BIT(VERB_EXPLAIN) | BIT(VERB_RECORDINGS) | ON_A_RECORDING)
+#define MEETING (CAN_JOIN | CAN_PUBLISH | CAN_SUBSCRIBE | CAN_CHAT | CAN_SHARE)
 
 struct rule {
     struct rule_text text;
@@ -95,6 +98,26 @@ static bool exceeds(const struct facts *f)
 static bool direct(const struct facts *f)
 {
     return f->room.of_class == CLASS_DIRECT && f->who.plain_dev;
+}
+static bool not_governed(const struct facts *f)
+{
+    return f->room.of_class != CLASS_GOVERNED;
+}
+static bool never_recorded(const struct facts *f)
+{
+    return f->room.recording == RECORDING_FORBIDDEN;
+}
+static bool no_archive(const struct facts *f)
+{
+    return !f->archive;
+}
+static bool always_recorded(const struct facts *f)
+{
+    return f->room.recording == RECORDING_REQUIRED;
+}
+static bool runs(const struct facts *f)
+{
+    return f->object.self;
 }
 
 /* --- what speaks for it --- */
@@ -186,6 +209,16 @@ static const struct rule rules[] = {
     DENY(16, BIT(VERB_UNBAR), no_object, 404, "no_such_member", "Nobody of this subject is barred."),
     DENY(17, BIT(VERB_KICK), oneself, 403, "denied", "You can't remove yourself. Leave instead."),
     DENY(18, BIT(VERB_TOKEN), exceeds, 403, "denied", "A token can't grant more than its maker holds."),
+    DENY(19, BIT(VERB_RECORD), not_governed, 403, "denied",
+         "Only governed rooms can be recorded by the server: in this one it sees nothing to record."),
+    DENY(20, BIT(VERB_RECORD), never_recorded, 403, "denied", "This room's policy forbids recording."),
+    DENY(21, BIT(VERB_RECORD), no_archive, 503, "unavailable",
+         "The archive or its keys are not available, so nothing can be recorded."),
+    DENY(22, BIT(VERB_UNRECORD), no_object, 404, "no_such_recording", "This room is not being recorded."),
+    DENY(23, BIT(VERB_UNRECORD), always_recorded, 403, "denied",
+         "This room has to be recorded. End the meeting instead."),
+    DENY(24, ON_A_RECORDING, no_object, 404, "no_such_recording", "There is no such recording."),
+    DENY(25, BIT(VERB_SHRED), runs, 409, "exists", "This recording is still running."),
     WAIT(30, BIT(VERB_JOIN), lobby_waits, "Somebody inside has to let you in."),
     ALLOW(40, EVERY_VERB & ~BIT(VERB_JOIN), operator_, "The operator of this server asks."),
     ALLOW(41, BIT(VERB_CREATE), creator, "The token grants making rooms."),

@@ -276,7 +276,7 @@ static unsigned blocks(const struct opened *o, const char *content)
 
 static void a_recording_opens_again(void **state)
 {
-    struct recording_conf conf = {openssl_crypto(), {3, 1, 4}, SPAN_LIT("board"), {1795416434428}};
+    struct recording_conf conf = {openssl_crypto(), {3, 1, 4}, 1, SPAN_LIT("board"), {1795416434428}};
     struct recording_track_in voice = {1, 7, CODEC_OPUS, 2, SPAN_LIT("microphone"), SPAN_LIT("Anna \"A\"")};
     struct recording_track_in face = {2, 7, CODEC_VP8, 0, SPAN_LIT("camera"), SPAN_LIT("Anna")};
     struct recording *r;
@@ -332,7 +332,7 @@ static void a_recording_opens_again(void **state)
 
 static enum err whole(void *arg)
 {
-    struct recording_conf conf = {openssl_crypto(), {1}, SPAN_LIT("r"), {0}};
+    struct recording_conf conf = {openssl_crypto(), {1}, 1, SPAN_LIT("r"), {0}};
     struct recording_track_in voice = {1, 7, CODEC_OPUS, 2, SPAN_LIT("microphone"), SPAN_LIT("a")};
     struct recording *r;
     uint8_t digest[32];

@@ -36,6 +36,12 @@ static int reference(const struct facts *f)
         return 0;
     if (f->verb == VERB_KICK && f->object.self) return 0;
     if (f->verb == VERB_TOKEN && f->object.exceeds && !op) return 0;
+    if (f->verb == VERB_RECORD && (f->room.of_class != CLASS_GOVERNED || f->room.recording == RECORDING_FORBIDDEN)) return 0;
+    if (f->verb == VERB_RECORD && !f->archive) return 0;
+    if (f->verb == VERB_UNRECORD && (!f->object.there || f->room.recording == RECORDING_REQUIRED)) return 0;
+    bool of_recording = f->verb == VERB_RECORDING || f->verb == VERB_PLAY || f->verb == VERB_SHRED;
+    if (of_recording && !f->object.there) return 0;
+    if (f->verb == VERB_SHRED && f->object.self) return 0;
     if (op) return 1;
     bool admin = tok && (f->who.can & CAN_ADMIN);
     switch (f->verb) {
@@ -49,6 +55,10 @@ static int reference(const struct facts *f)
     case VERB_LIST:
     case VERB_AUDIT:
     case VERB_EXPLAIN:
+    case VERB_RECORDINGS:
+    case VERB_RECORDING:
+    case VERB_PLAY:
+    case VERB_SHRED:
         return admin && f->who.all_rooms;
     default:
         break;
