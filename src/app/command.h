@@ -52,6 +52,7 @@ int command_room(int argc, char **argv);
 int command_token(int argc, char **argv);
 int command_turn(int argc, char **argv);
 int command_audit(int argc, char **argv);
+int command_archive(int argc, char **argv);
 int command_policy(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 int command_version(int argc, char **argv);

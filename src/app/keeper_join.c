@@ -44,6 +44,7 @@ void room_defaults(const struct keeper *k, struct span name, struct room_row_db 
     *r = (struct room_row_db){.of_class = CLASS_GOVERNED,
                               .rule = k->conf.config->dev ? RULE_LINK : RULE_TOKEN,
                               .open = OPEN_TO_ALL,
+                              .recording = RECORDING_ALLOWED,
                               .members_max = MEMBERS_DEFAULT,
                               .next_member = 1,
                               .created_ms = k->conf.wall().ms};

@@ -57,6 +57,7 @@ static const struct {
     {"token", command_token, "make an access token"},
     {"turn", command_turn, "make a relay credential"},
     {"audit", command_audit, "check and export the audit trail"},
+    {"archive", command_archive, "recordings: list, start, stop, export, destroy"},
     {"policy", command_policy, "explain a verdict"},
     {"doctor", command_doctor, "what is wrong with this installation"},
     {"version", command_version, "version, build, libraries"},

@@ -9,11 +9,11 @@
 struct file {
     char name[RECORDING_NAME_MAX];
     struct secret key;
-    uint8_t *plain; /* CHUNK_PLAIN_MAX, while it is open */
-    uint32_t n;
+    uint8_t *plain;     /* the block of RECORDING_BLOCK bytes that grows, while it is open */
+    uint32_t n, sealed; /* bytes in it; of these, sealed already */
     uint64_t index, bytes;
     struct buf pending;
-    uint8_t digest[32]; /* SHA-256 over the one before and each sealed chunk */
+    uint8_t digest[32]; /* SHA-256 over the one before and each block */
     usec since;         /* when the oldest plain byte came; 0: none */
     bool open;
 };
@@ -48,7 +48,7 @@ static enum err open_file(struct recording *r, const char *name, uint16_t *index
     if (r->files == RECORDING_FILES_MAX) return ERR_FULL;
     struct file *f = mem_new(1, sizeof *f);
     if (!f) return ERR_NOMEM;
-    f->plain = mem_new(1, CHUNK_PLAIN_MAX);
+    f->plain = mem_new(1, RECORDING_BLOCK);
     struct writer w = writer_of(MSPAN(f->name, sizeof f->name - 1));
     if (r->conf.part > 1) {
         write_str(&w, "p");
@@ -71,44 +71,53 @@ static enum err open_file(struct recording *r, const char *name, uint16_t *index
     return OK;
 }
 
+/* A block that is whole, or the last: its digest goes into the file's. */
+static enum err end_block(struct recording *r, struct file *f)
+{
+    const struct crypto *c = r->conf.crypto;
+    struct span parts[2] = {SPAN_OF(f->digest), SPAN(f->plain, f->n)};
+    enum err e = f->n ? c->hash(c->ctx, CRYPTO_SHA256, parts, 2, f->digest) : OK;
+    f->n = f->sealed = 0;
+    return e;
+}
+
 static enum err seal(struct recording *r, struct file *f, bool last)
 {
     struct mspan room;
-    const struct crypto *c = r->conf.crypto;
-    enum err e = buf_reserve(&f->pending, f->n + CHUNK_OVER, &room);
+    struct span plain = SPAN(f->plain + f->sealed, f->n - f->sealed);
+    enum err e = buf_reserve(&f->pending, plain.n + CHUNK_OVER, &room);
     if (e) return e;
     struct writer w = writer_of(room);
-    e = chunk_seal(c, &f->key, f->index, last, SPAN(f->plain, f->n), &w);
-    struct span parts[2] = {SPAN_OF(f->digest), writer_span(&w)};
-    if (!e) e = c->hash(c->ctx, CRYPTO_SHA256, parts, 2, f->digest);
+    e = chunk_seal(r->conf.crypto, &f->key, f->index, last, plain, &w);
     if (e) return e;
     f->pending.n += w.n;
     f->index++;
-    f->bytes += f->n;
-    f->n = 0;
+    f->bytes += plain.n;
+    f->sealed = f->n;
     f->since = 0;
-    if (!last) return OK;
+    if (f->n == RECORDING_BLOCK || last) e = end_block(r, f);
+    if (!last) return e;
     f->open = false;
-    secret_wipe(f->plain, CHUNK_PLAIN_MAX);
+    secret_wipe(f->plain, RECORDING_BLOCK);
     mem_free(f->plain);
     f->plain = NULL;
     secret_drop(&f->key);
-    return OK;
+    return e;
 }
 
 /* All of it or, when the disk has not taken what is pending for too long, nothing. */
 static enum err add(struct recording *r, struct file *f, usec now, struct span s)
 {
-    if (f->pending.n + f->n + s.n + CHUNK_OVER * (s.n / CHUNK_PLAIN_MAX + 2) > RECORDING_PENDING_MAX)
+    if (f->pending.n + f->n + s.n + CHUNK_OVER * (s.n / RECORDING_BLOCK + 2) > RECORDING_PENDING_MAX)
         return ERR_LIMIT;
     while (s.n) {
-        size_t n = CHUNK_PLAIN_MAX - f->n;
+        size_t n = RECORDING_BLOCK - f->n;
         if (n > s.n) n = s.n;
-        if (!f->n) f->since = now;
+        if (f->n == f->sealed) f->since = now;
         memcpy(f->plain + f->n, s.p, n);
         f->n += (uint32_t)n;
         s = span_part(s, n, s.n);
-        enum err e = f->n == CHUNK_PLAIN_MAX ? seal(r, f, false) : OK;
+        enum err e = f->n == RECORDING_BLOCK ? seal(r, f, false) : OK;
         if (e) return e;
     }
     return OK;
@@ -144,7 +153,7 @@ void recording_free(struct recording *r)
     for (unsigned i = 0; i < r->files; i++) {
         struct file *f = r->file[i];
         secret_drop(&f->key);
-        if (f->plain) secret_wipe(f->plain, CHUNK_PLAIN_MAX);
+        if (f->plain) secret_wipe(f->plain, RECORDING_BLOCK);
         mem_free(f->plain);
         buf_fini(&f->pending);
         mem_free(f);
@@ -164,7 +173,7 @@ uint64_t recording_bytes(const struct recording *r)
 {
     uint64_t n = 0;
     for (unsigned i = 0; i < r->files; i++)
-        n += r->file[i]->bytes + r->file[i]->n;
+        n += r->file[i]->bytes + r->file[i]->n - r->file[i]->sealed;
     return n;
 }
 
@@ -184,7 +193,7 @@ enum err recording_flush(struct recording *r, usec now, bool all)
     enum err e = OK;
     for (unsigned i = 0; i < r->files && !e; i++) {
         struct file *f = r->file[i];
-        if (f->open && f->n && (all || usec_since(now, f->since) >= RECORDING_FLUSH_US))
+        if (f->open && f->n > f->sealed && (all || usec_since(now, f->since) >= RECORDING_FLUSH_US))
             e = seal(r, f, false);
     }
     return e;
@@ -194,7 +203,8 @@ usec recording_wake(const struct recording *r)
 {
     usec wake = USEC_NEVER;
     for (unsigned i = 0; i < r->files; i++)
-        if (r->file[i]->open && r->file[i]->n) wake = usec_min(wake, r->file[i]->since + RECORDING_FLUSH_US);
+        if (r->file[i]->open && r->file[i]->n > r->file[i]->sealed)
+            wake = usec_min(wake, r->file[i]->since + RECORDING_FLUSH_US);
     return wake;
 }
 
@@ -390,8 +400,6 @@ static void put_file(struct writer *w, const struct file *f)
     json_write_str(w, f->name);
     write_str(w, ",\"bytes\":");
     write_dec(w, f->bytes);
-    write_str(w, ",\"chunks\":");
-    write_dec(w, f->index);
     write_str(w, ",\"digest\":\"");
     write_hex(w, SPAN_OF(f->digest));
     write_str(w, "\"}");

@@ -12,7 +12,8 @@
 #include "base/time.h"
 #include "wire/matroska.h"
 
-#define RECORDING_TRACKS_MAX  512 /* over its whole time */
+#define RECORDING_BLOCK       CHUNK_PLAIN_MAX /* bytes of a file that are digested together */
+#define RECORDING_TRACKS_MAX  512             /* over its whole time */
 #define RECORDING_FILES_MAX   (RECORDING_TRACKS_MAX + 2)
 #define RECORDING_NAME_MAX    48
 #define RECORDING_FLUSH_US    (1 * USEC_S)       /* what is older leaves the buffers */
@@ -24,7 +25,8 @@ struct recording;
 struct recording_conf {
     const struct crypto *crypto;
     uint8_t id[ARTEFACT_ID];
-    uint16_t part; /* 1; more when a recorder went on with what another had begun: its files are called pN-… */
+    uint16_t
+        part; /* 1; more when a recorder went on with what another had begun: its files are called pN-… */
     struct span room;
     struct wall begin;
 };
@@ -62,7 +64,8 @@ void recording_gap(struct recording *r, usec now, uint64_t at_ms, const char *wh
 /* Seals what has waited for RECORDING_FLUSH_US, or everything. ERR_CRYPTO. */
 enum err recording_flush(struct recording *r, usec now, bool all) MUST_CHECK;
 usec recording_wake(const struct recording *r);
-/* Ends every file and adds the manifest; digest is that of the sealed manifest's plain text (SHA-256). Nothing may be
+/* A file's digest in the manifest: 32 zero bytes, then for each block of RECORDING_BLOCK bytes of its plain content
+ * (the last may be shorter) SHA-256 of the digest so far and the block. Ends every file and adds the manifest; digest is that of the sealed manifest's plain text (SHA-256). Nothing may be
  * added after. ERR_NOMEM, ERR_LIMIT, ERR_CRYPTO. */
 enum err recording_end(struct recording *r, usec now, uint64_t at_ms, uint8_t digest[32]) MUST_CHECK;
 

@@ -24,7 +24,10 @@ class Server:
                       f"{host}:{self.plain}", "--media", f"{host}:{self.media}", *arguments]
 
     def __enter__(self):
-        self.log = open(os.path.join(self.data, "test.log"), "w+")
+        self.log = open(os.path.join(self.data, "test.log"), "a+")
+        return self.again()
+
+    def again(self):
         self.process = subprocess.Popen(self.words, stdout=subprocess.PIPE, stderr=self.log, text=True)
         for line in self.process.stdout:
             if line.startswith("ready "):
@@ -40,6 +43,14 @@ class Server:
                 self.process.kill()
         self.log.close()
         shutil.rmtree(self.data, ignore_errors=True)
+
+    def kill(self):
+        """SIGKILL to every process of it at once."""
+        pids = [self.process.pid] + [p for of in self.children().values() for p in of]
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        self.process.wait(5)
+        self.process.stdout.close()
 
     def read_log(self):
         with open(os.path.join(self.data, "test.log")) as f:

@@ -108,6 +108,8 @@ static void agrees_with_the_reference(void **state)
         f.object.self = r[15] % 5 == 0;
         f.object.of_class = (enum room_class)(r[16] % 5);
         f.object.exceeds = r[16] % 3 == 0;
+        f.room.recording = (enum recording_rule)(r[17] % 3);
+        f.archive = r[18] % 3 != 0;
         struct verdict v;
         const struct rule_text *t = rights_decide(&f, &v);
         int expected = reference(&f), got = v.allowed ? 1 : t->waits ? 2 : 0;
