@@ -39,7 +39,6 @@ void engine_message(struct engine *e, enum role from, uint16_t message, uint64_t
 /* Says to the keeper who is here: to one that has just begun, or that asks. */
 void engine_tell_members(struct engine *e);
 /* The archive has begun anew: recorded rooms tell it of their tracks again. */
-void engine_archive_met(struct engine *e);
 /* front is gone: so are all its sessions. */
 void engine_front_lost(struct engine *e);
 /* Ticks what is due, flushes the tray; call after each batch of the loop. Returns when it wants to be called.

@@ -329,12 +329,6 @@ static void record(struct engine *e, uint64_t number, struct span body)
     engine_room_touched(e, room);
 }
 
-void engine_archive_met(struct engine *e)
-{
-    for (uint32_t i = 0; i < e->room_count; i++)
-        recorder_again(e->room[i].recorder);
-}
-
 void engine_message(struct engine *e, enum role from, uint16_t message, uint64_t session, struct span body)
 {
     const struct ipc_row *row = ipc_row(message);

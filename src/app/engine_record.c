@@ -141,7 +141,7 @@ static void on_packet(void *ctx, usec now, const struct track *const_t, uint8_t 
         uint64_t at_ms = place(r, d, &o, t->kind == SDP_VIDEO ? 90000 : 48000);
         if (!d->told) d->told = tell_track(r, t, at_ms, false);
         d->gap = !d->told || !send_frame(r, d, &o, at_ms);
-        if (d->gap && t->kind == SDP_VIDEO) frames_restart(&d->frames);
+        if (d->gap) frames_refused(&d->frames);
     }
     if (d->frames.need_key && !needed && t->kind == SDP_VIDEO) track_want_key(t, layer);
 }
@@ -164,9 +164,9 @@ static void on_gone(void *ctx, usec now, const struct track *t)
     }
 }
 
-void recorder_again(struct recorder *r)
+/* The archive began anew: it hears of every track again, from a key frame on. */
+static void again(struct recorder *r)
 {
-    if (!r) return;
     for (unsigned i = 0; i < r->tracks; i++) {
         r->track[i]->told = false;
         r->track[i]->gap = true;
@@ -193,6 +193,7 @@ void engine_record_message(struct engine *e, uint64_t number, struct span body, 
         recorder_free(room->recorder);
         room->recorder = NULL;
     }
+    if (m.on && room->recorder && m.anew) again(room->recorder);
     if (!m.on || room->recorder) return;
     struct recorder *r = mem_new(1, sizeof *r);
     if (!r) return; /* the archive hears nothing, and says so */

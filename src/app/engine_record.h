@@ -14,7 +14,5 @@ struct recorder;
 void engine_record_message(struct engine *e, uint64_t number, struct span body, struct engine_room *room);
 /* Lets go of the room's hook; NULL is fine. */
 void recorder_free(struct recorder *r);
-/* The archive has begun anew: it hears of every track again. */
-void recorder_again(struct recorder *r);
 
 #endif

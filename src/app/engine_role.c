@@ -71,7 +71,6 @@ static void engine_met(void *state, enum role who, uint16_t index)
     const struct engine_role *r = state;
     (void)index;
     if (who == ROLE_KEEPER) engine_tell_members(r->engine);
-    if (who == ROLE_ARCHIVE) engine_archive_met(r->engine);
 }
 
 static void engine_lost(void *state, enum role who, uint16_t index)

@@ -267,11 +267,13 @@ void put_ipc_record_room(struct writer *w, const struct ipc_record_room *m)
 {
     write_vec8(w, m->room);
     write_u8(w, m->on);
+    write_u8(w, m->anew);
     write_u64(w, (uint64_t)m->begin_ms);
 }
 GET_BEGIN(ipc_record_room)
 x.room = read_vec8(&r);
 x.on = read_bool(&r);
+x.anew = read_bool(&r);
 x.begin_ms = (int64_t)read_u64(&r);
 GET_END
 

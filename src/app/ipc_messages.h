@@ -95,7 +95,7 @@ struct ipc_to_clients { /* IPC_TO_CLIENTS */
 #define RECORD_PART_MAX 60000 /* bytes of a frame in one message */
 struct ipc_record_room {      /* IPC_RECORD_ROOM */
     struct span room;
-    bool on;
+    bool on, anew; /* anew: the archive knows of no track yet */
     int64_t begin_ms; /* wall clock */
 };
 struct ipc_record_begin { /* IPC_RECORD_BEGIN */

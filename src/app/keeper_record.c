@@ -73,12 +73,12 @@ static uint64_t at_ms(struct keeper *k, const struct live_recording *l)
     return ms > 0 ? (uint64_t)ms : 0;
 }
 
-static void tell_engine(struct keeper *k, const struct live_recording *l, bool on)
+static void tell_engine(struct keeper *k, const struct live_recording *l, bool on, bool anew)
 {
     uint8_t body[256];
     const struct place *at = place_of(k, span_str(l->room), false);
     struct writer w = writer_of(MSPAN(body, sizeof body));
-    put_ipc_record_room(&w, &(struct ipc_record_room){span_str(l->room), on, l->begin_ms});
+    put_ipc_record_room(&w, &(struct ipc_record_room){span_str(l->room), on, anew, l->begin_ms});
     if (at && at->running && !w.bad)
         (void)k->conf.send(k->conf.ctx, ROLE_ENGINE, at->engine, IPC_RECORD_ROOM, l->number, writer_span(&w));
 }
@@ -196,7 +196,7 @@ static void failed(struct keeper *k, struct live_recording *l, const struct ipc_
     struct question q = {.k = k, .origin = l->asker};
     char why[256] = "";
     memcpy(why, m->why.p, m->why.n < sizeof why ? m->why.n : sizeof why - 1);
-    tell_engine(k, l, false);
+    tell_engine(k, l, false, false);
     close_row(k, l, m, "record_failed");
     if (l->asked) api_problem(&q, 503, "unavailable", why, "");
     *l = (struct live_recording){0};
@@ -226,7 +226,7 @@ static void begun(struct keeper *k, struct live_recording *l, struct span sealed
     struct place *at = place_of(k, span_str(l->room), false);
     for (struct person *p = NULL; at && (p = people_next(k, at, p));)
         if (p->state == PERSON_IN) record_event(k, span_str(l->room), "here", p);
-    tell_engine(k, l, true);
+    tell_engine(k, l, true, true);
 }
 
 /* --- as it goes --- */
@@ -279,12 +279,12 @@ void record_let_in(struct keeper *k, const struct place *at, const struct person
     if (!l || !l->begun) return;
     l->empty = 0;
     record_event(k, span_str(at->name), "join", p);
-    tell_engine(k, l, true);
+    tell_engine(k, l, true, false);
 }
 
 static void end_now(struct keeper *k, struct live_recording *l)
 {
-    tell_engine(k, l, false);
+    tell_engine(k, l, false, false);
     l->ending = true;
     (void)to_archive(k, IPC_RECORD_END, l->number, SPAN_NONE);
 }

@@ -42,6 +42,11 @@ void frames_restart(struct frames *f)
     f->has_line = false;
 }
 
+void frames_refused(struct frames *f)
+{
+    give_up(f);
+}
+
 /* The next larger buffer, with what is in the present one. */
 static bool grow(struct frames *f)
 {

@@ -41,6 +41,8 @@ enum err frames_init(struct frames *f, enum codec codec) MUST_CHECK;
 void frames_fini(struct frames *f);
 /* The numbers or the stream begin anew: what is in hand is given up, video waits for a key frame. */
 void frames_restart(struct frames *f);
+/* What was handed out did not arrive: video waits for a key frame, the place is kept. */
+void frames_refused(struct frames *f);
 /* The next whole frame out of the stream's cache. ERR_AGAIN when there is none yet. */
 enum err frames_next(struct frames *f, const struct cache *c, usec now, struct frames_out *o) MUST_CHECK;
 

@@ -154,7 +154,7 @@ def wait_up(s, seconds=8):
 
 def killed(s):
     call(s.http, "POST", "/api/v1/rooms", {"name": "kill"})
-    for role in ("vault", "keeper", "engine", "front"):
+    for role in ("vault", "keeper", "engine", "front", "archive"):
         old = s.children()[role][0]
         os.kill(old, signal.SIGKILL)
         end = time.time() + 8
