@@ -51,6 +51,8 @@
     X(API_RECORDING_SHOW, "GET", "/recordings/{item}", VERB_RECORDING, false, 200, "One recording")          \
     X(API_RECORDING_READ, "GET", "/recordings/{item}/bytes", VERB_PLAY, false, 200,                          \
       "A part of a file, opened: ?file=NAME&from=BYTE; without file the list of files")                      \
+    X(API_RECORDING_CONSENTS, "GET", "/recordings/{item}/consents", VERB_RECORDING, false, 200,              \
+      "What its members answered, signed, oldest first: ?after=SEQ")                                         \
     X(API_RECORDING_DROP, "DELETE", "/recordings/{item}", VERB_SHRED, false, 204,                            \
       "Destroy a recording's key and files")                                                                 \
     X(API_EXPLAIN, "POST", "/explain", VERB_EXPLAIN, true, 200, "Why a verdict is what it is")               \

@@ -57,6 +57,7 @@ static void drop(struct running *r)
     for (unsigned i = 0; i < r->files; i++)
         if (r->file[i].fd >= 0) process_close(r->file[i].fd);
     mem_free(r->file);
+    earlier_end(r);
     buf_fini(&r->frame);
     recording_free(r->recording);
     *r = (struct running){0};
@@ -120,6 +121,7 @@ static void key(struct archive *a, uint64_t session, struct span body)
     struct recording_conf conf = {a->conf.crypto, {0}, r->part, span_str(r->room), {r->begin_ms}};
     memcpy(conf.id, r->id, sizeof conf.id);
     enum err e = recording_new(&conf, &data_key, &r->recording);
+    if (!e && r->part > 1) e = earlier_begin(a, r, &data_key);
     secret_drop(&data_key);
     if (e) {
         fail(a, r, SPAN_LIT("The archive is out of memory."));
@@ -212,7 +214,7 @@ void archive_message(struct archive *a, usec now, enum role from, uint16_t index
     if (!r->recording) return;
     if (message == IPC_RECORD_TRACK) track(a, r, body);
     if (message == IPC_RECORD_FRAME) frame(a, r, body);
-    if (message == IPC_RECORD_EVENT) event(a, r, body);
+    if (message == IPC_RECORD_EVENT || message == IPC_RECORD_NOTED) event(a, r, body);
 }
 
 void archive_lost(struct archive *a, enum role who, uint16_t index)
@@ -331,7 +333,9 @@ static void turn_one(struct archive *a, struct running *r)
         return;
     }
     if (a->now >= r->next_write) write_all(a, r);
-    if (r->ending) {
+    bool whole = earlier_turn(a, r);
+    if (!whole) r->next_write = usec_min(r->next_write, a->now + 10 * USEC_MS);
+    if (r->ending && whole) {
         finish(a, r);
         if (!r->used) return;
     }

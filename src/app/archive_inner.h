@@ -37,6 +37,7 @@ struct running {
     usec next_write, next_state, next_sync;
     uint8_t digest[32];
     const char *why;
+    struct earlier *earlier; /* while what an earlier recorder left is read, else NULL */
 };
 struct read_asked {
     bool used;
@@ -74,7 +75,24 @@ bool archive_path(const struct archive *a, const uint8_t id[ARTEFACT_ID], const 
                   char path[ARCHIVE_PATH]);
 bool archive_ask_key(struct archive *a, uint64_t session, const uint8_t id[ARTEFACT_ID], struct span sealed);
 
+/* --- archive_earlier --- */
+/* Takes the list of what is there; on failure earlier_end cleans up. */
+enum err earlier_begin(struct archive *a, struct running *r, const struct secret *data_key) MUST_CHECK;
+/* Reads a little; true when there is nothing more. */
+bool earlier_turn(struct archive *a, struct running *r);
+void earlier_end(struct running *r);
+
 /* --- archive_read --- */
+struct read_cursor { /* over the chunks of a file */
+    int fd;
+    struct secret key;
+    uint64_t index, plain_at, file_at;
+};
+/* The next chunk's length; ERR_CLOSED at the end of what is there, ERR_AUTH for a damaged one. */
+enum err read_next_chunk(const struct read_cursor *c, size_t *plain_n, bool *last) MUST_CHECK;
+/* Opens it into a->plain; the caller wipes that. Errors as above. */
+enum err read_open_chunk(struct archive *a, const struct read_cursor *c, size_t plain_n) MUST_CHECK;
+void read_step(struct read_cursor *c, size_t plain_n);
 void read_message(struct archive *a, uint64_t session, struct span body);
 void read_key(struct archive *a, uint64_t session, const struct ipc_key *k);
 void read_drop(struct archive *a, struct span body);

@@ -65,26 +65,17 @@ static void list(struct archive *a, uint64_t session, const uint8_t id[ARTEFACT_
 
 /* --- a part of a file --- */
 
-struct cursor { /* over the chunks of a file */
-    int fd;
-    struct secret key;
-    uint64_t index, plain_at, file_at;
-    bool ended;
-};
-
-/* The next chunk: its length; ERR_CLOSED at the end of what is there, ERR_AUTH for a damaged one. */
-static enum err next_chunk(struct archive *a, const struct cursor *c, size_t *plain_n, bool *last)
+enum err read_next_chunk(const struct read_cursor *c, size_t *plain_n, bool *last)
 {
     uint8_t head[CHUNK_HEAD];
     size_t n;
     enum err e = file_read_at(c->fd, c->file_at, MSPAN(head, sizeof head), &n);
-    (void)a;
     if (e) return e;
     if (n < sizeof head) return ERR_CLOSED;
     return chunk_head(SPAN_OF(head), plain_n, last) ? ERR_AUTH : OK;
 }
 
-static enum err open_chunk(struct archive *a, const struct cursor *c, size_t plain_n)
+enum err read_open_chunk(struct archive *a, const struct read_cursor *c, size_t plain_n)
 {
     size_t n;
     enum err e = file_read_at(c->fd, c->file_at, MSPAN(a->chunk, plain_n + CHUNK_OVER), &n);
@@ -93,31 +84,37 @@ static enum err open_chunk(struct archive *a, const struct cursor *c, size_t pla
     return chunk_open(a->conf.crypto, &c->key, c->index, SPAN(a->chunk, n), a->plain);
 }
 
+void read_step(struct read_cursor *c, size_t plain_n)
+{
+    c->index++;
+    c->plain_at += plain_n;
+    c->file_at += plain_n + CHUNK_OVER;
+}
+
 /* Bytes from `from` on, as many as an answer holds. A file whose recorder died ends without its last mark: what is
  * there is given, and `last` says only that nothing follows. */
-static enum err read_some(struct archive *a, struct cursor *c, uint64_t from, struct writer *w, bool *last)
+static enum err read_some(struct archive *a, struct read_cursor *c, uint64_t from, struct writer *w,
+                          bool *last)
 {
     enum err e = OK;
     *last = false;
     while (!e && !*last) {
         size_t n;
         bool end = false;
-        e = next_chunk(a, c, &n, &end);
+        e = read_next_chunk(c, &n, &end);
         if (e == ERR_CLOSED) *last = true;
         if (e) break;
         bool wanted = c->plain_at + n > from;
         if (wanted) {
             size_t skip = from > c->plain_at ? (size_t)(from - c->plain_at) : 0;
             if (write_left(w) < n - skip) return OK;
-            e = open_chunk(a, c, n);
+            e = read_open_chunk(a, c, n);
             if (e == ERR_CLOSED) *last = true;
             if (!e) write_bytes(w, SPAN(a->plain + skip, n - skip));
             secret_wipe(a->plain, n);
         }
         if (e) break;
-        c->index++;
-        c->plain_at += n;
-        c->file_at += n + CHUNK_OVER;
+        read_step(c, n);
         *last = end;
     }
     return e == ERR_CLOSED ? OK : e;
@@ -127,7 +124,7 @@ static void read_file(struct archive *a, const struct read_asked *q)
 {
     char path[ARCHIVE_PATH];
     struct open_key *o = &a->open;
-    struct cursor c = {.fd = -1};
+    struct read_cursor c = {.fd = -1};
     bool last, go_on = strcmp(o->file, q->file) == 0 && o->plain_at <= q->from;
     struct writer w = writer_of(MSPAN(a->bytes, ARCHIVE_READ_BYTES));
     if (go_on) c.index = o->index, c.plain_at = o->plain_at, c.file_at = o->file_at;

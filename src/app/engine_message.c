@@ -301,8 +301,11 @@ static void expel(struct engine *e, uint64_t session, struct span body)
 
 static void set(struct engine *e, struct span body)
 {
-    static const uint8_t what[] = {
-        [ROOM_SET_LOCK] = ROOM_LOCK, [ROOM_SET_END] = ROOM_END, [ROOM_SET_MUTE] = ROOM_MUTE_MEMBER};
+    static const uint8_t what[] = {[ROOM_SET_LOCK] = ROOM_LOCK,
+                                   [ROOM_SET_END] = ROOM_END,
+                                   [ROOM_SET_MUTE] = ROOM_MUTE_MEMBER,
+                                   [ROOM_SET_RECORDING] = ROOM_RECORDING,
+                                   [ROOM_SET_CONSENT] = ROOM_CONSENT};
     struct ipc_room_set m;
     if (get_ipc_room_set(body, &m) || m.what == 0 || m.what >= COUNT_OF(what)) {
         e->counts.refused++;
@@ -310,8 +313,14 @@ static void set(struct engine *e, struct span body)
     }
     struct engine_room *room = find_room(e, m.room);
     if (!room) return;
-    struct room_setting s = {
-        .what = what[m.what], .flag = m.flag, .by = m.by, .member = m.member, .source = m.source};
+    struct room_setting s = {.what = what[m.what],
+                             .flag = m.flag,
+                             .by = m.by,
+                             .member = m.member,
+                             .source = m.source,
+                             .state = m.state,
+                             .recording = m.recording,
+                             .why = m.why};
     if (room_set(room->room, e->now, &s, &e->out, &e->news)) e->counts.refused++; /* gone meanwhile */
     engine_room_touched(e, room);
 }

@@ -146,6 +146,23 @@ static void on_packet(void *ctx, usec now, const struct track *const_t, uint8_t 
     if (d->frames.need_key && !needed && t->kind == SDP_VIDEO) track_want_key(t, layer);
 }
 
+static void on_noted(void *ctx, usec now, const char *what, const struct track *t)
+{
+    struct recorder *r = ctx;
+    uint8_t members[128];
+    struct writer m = writer_of(MSPAN(members, sizeof members)),
+                  w = writer_of(MSPAN(r->message, sizeof r->message));
+    write_str(&m, ",\"member\":");
+    write_dec(&m, t->member->number);
+    write_str(&m, ",\"track\":");
+    write_dec(&m, t->number);
+    write_str(&m, ",\"source\":\"");
+    write_str(&m, source_name(t->source));
+    write_str(&m, "\"");
+    put_ipc_record_event(&w, &(struct ipc_record_event){ms_of(r, now), span_str(what), writer_span(&m)});
+    if (!w.bad) (void)to_archive(r, IPC_RECORD_NOTED, writer_span(&w));
+}
+
 static void forget(struct recorder *r, unsigned i)
 {
     frames_fini(&r->track[i]->frames);
@@ -198,7 +215,7 @@ void engine_record_message(struct engine *e, uint64_t number, struct span body, 
     struct recorder *r = mem_new(1, sizeof *r);
     if (!r) return; /* the archive hears nothing, and says so */
     *r = (struct recorder){.engine = e, .room = room->room, .number = number, .begin_ms = m.begin_ms};
-    r->tap = (struct sfu_tap){r, on_packet, on_gone};
+    r->tap = (struct sfu_tap){r, on_packet, on_gone, on_noted};
     room->recorder = r;
     room_tap(room->room, &r->tap);
 }

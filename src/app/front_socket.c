@@ -229,6 +229,25 @@ static void join(struct conn *c, struct session *old, uint32_t id, struct span b
     socket_error(c, true, id, "unavailable", SPAN_LIT("A part of the server is down. Try again."));
 }
 
+/* What a member says to being recorded, for the keeper to judge. */
+static enum err consent(struct front *f, struct session *s, struct span body)
+{
+    uint8_t bytes[4096];
+    struct reader r = reader_of(body);
+    struct writer w = writer_of(MSPAN(bytes, sizeof bytes));
+    struct ipc_consent m = {.id = (uint32_t)read_u64(&r)};
+    m.recording = read_vec32(&r);
+    m.agreed = read_u8(&r);
+    m.at_ms = read_u64(&r);
+    m.policy = read_vec32(&r);
+    m.text = read_vec32(&r);
+    m.key = read_vec32(&r);
+    m.signature = read_vec32(&r);
+    put_ipc_consent(&w, &m);
+    if (read_end(&r) || write_ok(&w)) return ERR_FORMAT;
+    return seat_send(f->seat, ROLE_KEEPER, 0, IPC_CONSENT, s->id, writer_span(&w));
+}
+
 /* A moderator's act, in the keeper's words. */
 static enum err act(struct front *f, struct session *s, unsigned message, struct span body)
 {
@@ -254,8 +273,9 @@ static void pass_on(struct conn *c, struct session *s, const struct room_read *g
         strike(c);
         return;
     }
-    enum err e =
-        actor == ACTOR_KEEPER ? act(f, s, got->message, body) : session_to_room(f, s, got->message, body);
+    enum err e = got->message == ROOM_CONSENT ? consent(f, s, body)
+                 : actor == ACTOR_KEEPER      ? act(f, s, got->message, body)
+                                              : session_to_room(f, s, got->message, body);
     if (e)
         socket_error(c, true, got->id, "unavailable", SPAN_LIT("A part of the server is down. Try again."));
 }

@@ -127,6 +127,28 @@ x.flag = read_bool(&r);
 x.source = read_vec8(&r);
 GET_END
 
+void put_ipc_consent(struct writer *w, const struct ipc_consent *m)
+{
+    write_u32(w, m->id);
+    write_u8(w, m->agreed);
+    write_u64(w, m->at_ms);
+    write_vec8(w, m->recording);
+    write_vec8(w, m->policy);
+    write_vec16(w, m->text);
+    write_vec8(w, m->key);
+    write_vec8(w, m->signature);
+}
+GET_BEGIN(ipc_consent)
+x.id = read_u32(&r);
+x.agreed = read_bool(&r);
+x.at_ms = read_u64(&r);
+x.recording = read_vec8(&r);
+x.policy = read_vec8(&r);
+x.text = read_vec16(&r);
+x.key = read_vec8(&r);
+x.signature = read_vec8(&r);
+GET_END
+
 void put_ipc_act_answer(struct writer *w, const struct ipc_act_answer *m)
 {
     write_u32(w, m->id);
@@ -213,6 +235,9 @@ void put_ipc_room_set(struct writer *w, const struct ipc_room_set *m)
     write_u32(w, m->member);
     write_u8(w, m->flag);
     write_vec8(w, m->source);
+    write_u8(w, m->state);
+    write_vec8(w, m->recording);
+    write_vec8(w, m->why);
 }
 GET_BEGIN(ipc_room_set)
 x.what = read_u8(&r);
@@ -221,6 +246,9 @@ x.by = read_u32(&r);
 x.member = read_u32(&r);
 x.flag = read_bool(&r);
 x.source = read_vec8(&r);
+x.state = read_u8(&r);
+x.recording = read_vec8(&r);
+x.why = read_vec8(&r);
 GET_END
 
 void put_ipc_member(struct writer *w, const struct ipc_member *m)

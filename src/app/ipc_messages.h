@@ -48,6 +48,12 @@ struct ipc_act { /* IPC_ACT, session = who acts */
     bool flag;       /* locked, admit */
     struct span source;
 };
+struct ipc_consent { /* IPC_CONSENT, session = whose; as the client wrote it */
+    uint32_t id;
+    bool agreed;
+    uint64_t at_ms;
+    struct span recording, policy, text, key, signature;
+};
 struct ipc_act_answer { /* IPC_ACT_ANSWER: empty code = done */
     uint32_t id;
     struct span code, title;
@@ -61,13 +67,15 @@ struct ipc_expel {             /* IPC_EXPEL */
     struct span reason, title; /* of the `closed` message */
     uint32_t by;               /* member, 0 nobody */
 };
-enum room_set { ROOM_SET_LOCK = 1, ROOM_SET_END, ROOM_SET_MUTE };
+enum room_set { ROOM_SET_LOCK = 1, ROOM_SET_END, ROOM_SET_MUTE, ROOM_SET_RECORDING, ROOM_SET_CONSENT };
 struct ipc_room_set { /* IPC_ROOM_SET */
     uint8_t what;
     struct span room;
     uint32_t by, member;
     bool flag;
     struct span source;
+    uint8_t state; /* RECORDING: enum room_recording; flag: required */
+    struct span recording, why;
 };
 struct ipc_member { /* IPC_MEMBER */
     bool in;
@@ -95,7 +103,7 @@ struct ipc_to_clients { /* IPC_TO_CLIENTS */
 #define RECORD_PART_MAX 60000 /* bytes of a frame in one message */
 struct ipc_record_room {      /* IPC_RECORD_ROOM */
     struct span room;
-    bool on, anew; /* anew: the archive knows of no track yet */
+    bool on, anew;    /* anew: the archive knows of no track yet */
     int64_t begin_ms; /* wall clock */
 };
 struct ipc_record_begin { /* IPC_RECORD_BEGIN */
@@ -158,6 +166,7 @@ IPC_PUT_GET(ipc_told);
 IPC_PUT_GET(ipc_join);
 IPC_PUT_GET(ipc_join_answer);
 IPC_PUT_GET(ipc_act);
+IPC_PUT_GET(ipc_consent);
 IPC_PUT_GET(ipc_act_answer);
 IPC_PUT_GET(ipc_admit);
 IPC_PUT_GET(ipc_expel);

@@ -28,10 +28,11 @@ enum role { ROLE_PARENT, ROLE_FRONT, ROLE_ENGINE, ROLE_VAULT, ROLE_KEEPER, ROLE_
     X(IPC_JOIN, ROLE_FRONT, ROLE_KEEPER, 8192)    /* somebody wants into a room */                           \
     X(IPC_JOIN_ANSWER, ROLE_KEEPER, ROLE_FRONT, 1024) /* refused, waiting, or admitted at engine N */        \
     X(IPC_ACT, ROLE_FRONT, ROLE_KEEPER, 1024)         /* a member's act that needs a verdict */              \
+    X(IPC_CONSENT, ROLE_FRONT, ROLE_KEEPER, 4096)     /* a member's answer to being recorded */              \
     X(IPC_ACT_ANSWER, ROLE_KEEPER, ROLE_FRONT, 1024)                                                         \
     X(IPC_ADMIT, ROLE_KEEPER, ROLE_ENGINE, 2048)       /* a verdict and the session it lets in */            \
     X(IPC_EXPEL, ROLE_KEEPER, ROLE_ENGINE, 512)        /* end a session at once, with the reason */          \
-    X(IPC_ROOM_SET, ROLE_KEEPER, ROLE_ENGINE, 512)     /* lock, end, mute a source of a member */            \
+    X(IPC_ROOM_SET, ROLE_KEEPER, ROLE_ENGINE, 1024)    /* lock, end, mute, recording, consent */             \
     X(IPC_MEMBER, ROLE_ENGINE, ROLE_KEEPER, 512)       /* a member came or went */                           \
     X(IPC_TO_ROOM, ROLE_FRONT, ROLE_ENGINE, 262656)    /* a client's room message */                         \
     X(IPC_GONE, ROLE_FRONT, ROLE_ENGINE, 16)           /* the session's socket is closed */                  \
@@ -55,7 +56,8 @@ enum role { ROLE_PARENT, ROLE_FRONT, ROLE_ENGINE, ROLE_VAULT, ROLE_KEEPER, ROLE_
     X(IPC_RECORD_ROOM, ROLE_KEEPER, ROLE_ENGINE, 512)    /* record this room, or no longer */                \
     X(IPC_RECORD_BEGIN, ROLE_KEEPER, ROLE_ARCHIVE, 1024) /* session = the recording; or go on with it */     \
     X(IPC_RECORD_END, ROLE_KEEPER, ROLE_ARCHIVE, 0)                                                          \
-    X(IPC_RECORD_EVENT, ROLE_KEEPER, ROLE_ARCHIVE, 2048)  /* a line for its timeline */                      \
+    X(IPC_RECORD_EVENT, ROLE_KEEPER, ROLE_ARCHIVE, 8192)  /* a line for its timeline */                      \
+    X(IPC_RECORD_NOTED, ROLE_ENGINE, ROLE_ARCHIVE, 1024)  /* the same, of what members do */                 \
     X(IPC_RECORD_STATE, ROLE_ARCHIVE, ROLE_KEEPER, 1024)  /* how it is: begun, well, not well, ended */      \
     X(IPC_RECORD_TRACK, ROLE_ENGINE, ROLE_ARCHIVE, 512)   /* a track begins or ends */                       \
     X(IPC_RECORD_FRAME, ROLE_ENGINE, ROLE_ARCHIVE, 65536) /* a part of a frame */                            \

@@ -98,6 +98,9 @@ void keeper_message(struct keeper *k, enum role from, uint16_t index, uint16_t m
     case IPC_ACT:
         act_message(k, session, body);
         break;
+    case IPC_CONSENT:
+        consent_message(k, session, body);
+        break;
     case IPC_LEFT:
         left_message(k, session);
         break;

@@ -213,6 +213,37 @@ static void member_kick(struct question *q)
     api_answer(k, q->origin, 204, "", "", SPAN_NONE);
 }
 
+static void put_policy(struct writer *w, const struct room_row_db *r)
+{
+    static const struct {
+        const char *name;
+        uint32_t can;
+    } who[] = {{"publish", CAN_PUBLISH}, {"share", CAN_SHARE}, {"chat", CAN_CHAT}};
+    write_str(w, "{\"class\":\"governed\",\"join\":");
+    json_write_str(w, rule_name(r->rule));
+    for (unsigned i = 0; i < COUNT_OF(who); i++) {
+        write_str(w, ",\"");
+        write_str(w, who[i].name);
+        write_str(w, r->open & who[i].can ? "\":\"everyone\"" : "\":\"moderators\"");
+    }
+    write_str(w, ",\"max_members\":");
+    write_dec(w, r->members_max);
+    write_str(w, ",\"recording\":");
+    json_write_str(w, recording_rule_name(r->recording));
+    write_str(w, "}");
+}
+
+enum err policy_digest(struct keeper *k, const struct room_row_db *r, uint8_t digest[32])
+{
+    uint8_t text[1024];
+    struct writer w = writer_of(MSPAN(text, sizeof text));
+    put_policy(&w, r);
+    write_str(&w, "\n");
+    struct span s = writer_span(&w);
+    if (w.bad) return ERR_LIMIT;
+    return k->conf.crypto->hash(k->conf.crypto->ctx, CRYPTO_SHA256, &s, 1, digest);
+}
+
 static void policy_show(struct question *q)
 {
     struct keeper *k = q->k;
@@ -223,20 +254,7 @@ static void policy_show(struct question *q)
         return;
     }
     struct writer w = writer_of(MSPAN(k->answer, sizeof k->answer));
-    write_str(&w, "{\"class\":\"governed\",\"join\":");
-    json_write_str(&w, rule_name(k->room.rule));
-    static const struct {
-        const char *name;
-        uint32_t can;
-    } who[] = {{"publish", CAN_PUBLISH}, {"share", CAN_SHARE}, {"chat", CAN_CHAT}};
-    for (unsigned i = 0; i < COUNT_OF(who); i++) {
-        write_str(&w, ",\"");
-        write_str(&w, who[i].name);
-        write_str(&w, k->room.open & who[i].can ? "\":\"everyone\"" : "\":\"moderators\"");
-    }
-    write_str(&w, ",\"max_members\":");
-    write_dec(&w, k->room.members_max);
-    write_str(&w, ",\"recording\":false}");
+    put_policy(&w, &k->room);
     api_tell(q, &w);
 }
 
@@ -362,6 +380,7 @@ void api_message(struct keeper *k, struct origin origin, const struct ipc_ask *a
         [API_RECORDING_SHOW] = api_recording_show,
         [API_RECORDING_READ] = api_recording_read,
         [API_RECORDING_DROP] = api_recording_drop,
+        [API_RECORDING_CONSENTS] = api_recording_consents,
         [API_EXPLAIN] = explain,
         [API_OPENAPI] = openapi,
     };

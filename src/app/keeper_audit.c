@@ -221,13 +221,34 @@ static void put_proof(struct writer *w, const struct merkle_proof *p)
     write_str(w, "]}");
 }
 
+static enum err put_entry_proof(struct keeper *k, uint64_t seq, const struct audit_head *head,
+                                const struct merkle_proof *path, struct writer *w)
+{
+    struct db_query *l = k->store.q[Q_AUDIT_LIST];
+    struct audit_proof p = {.head = *head, .path = *path};
+    bool row = false;
+    memcpy(p.key, k->audit_key, sizeof p.key);
+    db_int(l, 1, (int64_t)seq - 1);
+    db_int(l, 2, 1);
+    enum err e = db_step(l, &row);
+    if (!e && !row) e = ERR_UNKNOWN;
+    struct span leaf = e ? SPAN_NONE : db_get_blob(l, 9);
+    if (leaf.n == sizeof p.leaf.b) memcpy(p.leaf.b, leaf.p, leaf.n);
+    if (!e) {
+        entry_of(l, &p.entry);
+        audit_proof_write(w, &p);
+    }
+    db_done(l);
+    return e;
+}
+
 void audit_proof(struct question *q)
 {
     struct keeper *k = q->k;
     static const char *const names[2] = {"seq", "from"};
     struct merkle_nodes nodes = trail_nodes(&k->store);
     struct audit_head head = k->store.head;
-    struct merkle_proof p;
+    struct merkle_proof p = {0};
     uint8_t bytes[AUDIT_HEAD];
     uint64_t v[2];
     if (!api_allowed(q, "") || !asked_numbers(q, names, (uint64_t[]){0, 0}, v)) return;
@@ -243,14 +264,16 @@ void audit_proof(struct question *q)
     }
     struct writer b = writer_of(MSPAN(bytes, sizeof bytes)),
                   w = writer_of(MSPAN(k->answer, sizeof k->answer));
-    audit_head_write(&b, &head);
-    write_str(&w, v[0] ? "{\"seq\":" : "{\"from\":");
-    write_dec(&w, v[0] ? v[0] : v[1]);
-    write_str(&w, ",\"head\":\"");
-    write_hex(&w, writer_span(&b));
-    write_str(&w, "\"");
-    if (api_done(q, e)) {
+    if (!e && v[0]) {
+        e = put_entry_proof(k, v[0], &head, &p, &w);
+    } else {
+        audit_head_write(&b, &head);
+        write_str(&w, "{\"from\":");
+        write_dec(&w, v[1]);
+        write_str(&w, ",\"head\":\"");
+        write_hex(&w, writer_span(&b));
+        write_str(&w, "\"");
         put_proof(&w, &p);
-        api_tell(q, &w);
     }
+    if (api_done(q, e)) api_tell(q, &w);
 }

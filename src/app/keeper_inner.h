@@ -80,6 +80,8 @@ enum query {
     Q_RECORDING_LIST,
     Q_RECORDING_OPEN,
     Q_RECORDING_SHRED,
+    Q_CONSENT_ADD,
+    Q_CONSENT_LIST,
     Q_COUNT
 };
 struct store {
@@ -111,6 +113,9 @@ struct place { /* a room with somebody in it */
     bool used, running; /* an engine has it */
     uint16_t engine;
     uint32_t first, members, waiting, next_knock, next_free;
+    bool must_record;     /* its policy says so */
+    char record_why[200]; /* why nothing records, in one sentence */
+    usec record_retry;
 };
 struct origin { /* whom an answer goes to: front's question of this number, or keeper_ask */
     uint64_t id;
@@ -145,6 +150,7 @@ struct live_recording { /* a recording that has not ended */
     char room[65];
     uint8_t id[ARTEFACT_ID];
     int64_t begin_ms;
+    char why[200];            /* of the alarm */
     usec since, heard, empty; /* empty: since when nobody is in the room; 0: somebody is */
 };
 struct read_waiting { /* a question that the archive answers */
@@ -186,7 +192,7 @@ struct keeper {
     struct rate_slot rate[RATE_SLOTS];
     uint64_t rate_seed[2];
     struct room_row_db room; /* of the request in hand */
-    usec now, next_scan;
+    usec now, next_scan, record_look;
     struct {
         uint64_t joins, refused, acts, asks, audit_failed, kicked, returned, heads, heads_lost;
     } counts;
@@ -254,8 +260,13 @@ enum err record_open(struct keeper *k) MUST_CHECK;
 enum err record_begin(struct keeper *k, struct span room, const struct origin *asker) MUST_CHECK;
 bool record_running(struct keeper *k, struct span room);
 /* Somebody came in or went: a line for the timeline; a new engine hears that the room is recorded. */
-void record_let_in(struct keeper *k, const struct place *at, const struct person *p);
+void record_let_in(struct keeper *k, struct place *at, const struct person *p);
 void record_event(struct keeper *k, struct span room, const char *what, const struct person *p);
+/* The one of a room, or NULL. */
+struct live_recording *record_of(struct keeper *k, struct span room);
+void record_hex(const uint8_t id[ARTEFACT_ID], char text[2 * ARTEFACT_ID + 1]);
+/* A line for its timeline: JSON members without braces. */
+void record_note(struct keeper *k, struct live_recording *l, const char *what, struct span members);
 void record_room_empty(struct keeper *k, struct span room);
 /* Messages of the archive. */
 void record_state(struct keeper *k, uint64_t number, struct span body);
@@ -270,6 +281,18 @@ void api_recording_list(struct question *q);
 void api_recording_show(struct question *q);
 void api_recording_read(struct question *q);
 void api_recording_drop(struct question *q);
+void api_recording_consents(struct question *q);
+
+/* --- keeper_consent: what a room hears of its recording, and what its members answer --- */
+/* The room's recording as it is now, to its engine, which tells the members. */
+void record_tell_room(struct keeper *k, struct span room);
+/* Why nothing records there (empty: nothing is wrong); told with the next record_tell_room. */
+void record_why(struct keeper *k, struct span room, struct span why);
+/* Somebody is let in, k->room is the room: begins the recording that its policy requires. */
+void record_required(struct keeper *k, struct place *at);
+/* Tries again where that failed. */
+void record_retry(struct keeper *k);
+void consent_message(struct keeper *k, uint64_t session, struct span body);
 
 /* --- keeper_people --- */
 struct person *people_of(struct keeper *k, uint64_t session);
@@ -310,6 +333,9 @@ void ask_begin(struct keeper *k, struct asking *a, enum verb verb, struct span t
                struct span from);
 /* Decides and writes the audit row. True: allowed, the transaction is open and the caller changes what it
  * came to change and ends it. False: refused and written. */
+/* What is known of somebody inside who acts. */
+void act_facts(struct keeper *k, struct asking *a, const struct person *actor, const struct place *at);
+void act_answer(struct keeper *k, uint64_t session, uint32_t id, const char *code, const char *title);
 bool ask_decide(struct keeper *k, struct asking *a, const char *object);
 /* Writes the row of a request that is refused for its form or for what it meets. */
 void ask_refuse(struct keeper *k, struct asking *a, const char *object);
@@ -340,6 +366,8 @@ bool api_allowed(struct question *q, const char *object);
 bool api_done(struct question *q, enum err e);
 /* 200 with this JSON. */
 void api_tell(struct question *q, struct writer *w);
+/* SHA-256 of a governed room's policy as the API gives it. */
+enum err policy_digest(struct keeper *k, const struct room_row_db *r, uint8_t digest[32]) MUST_CHECK;
 /* The value of a query parameter as a number; `otherwise` when it is not there. False when it is none. */
 bool api_query_number(struct span query, const char *name, uint64_t otherwise, uint64_t *v);
 /* The transaction could not be ended. */

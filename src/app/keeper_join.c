@@ -314,7 +314,7 @@ void join_message(struct keeper *k, uint64_t session, struct span body)
 
 /* --- acting from inside --- */
 
-static void answer_act(struct keeper *k, uint64_t session, uint32_t id, const char *code, const char *title)
+void act_answer(struct keeper *k, uint64_t session, uint32_t id, const char *code, const char *title)
 {
     uint8_t body[512];
     struct writer w = writer_of(MSPAN(body, sizeof body));
@@ -433,10 +433,17 @@ static void act_do(struct keeper *k, struct person *actor, const struct ipc_act 
         break;
     case ROOM_MUTE_MEMBER:
         tell_engine(k, at,
-                    &(struct ipc_room_set){ROOM_SET_MUTE, span_str(name), by, m->member, true, m->source});
+                    &(struct ipc_room_set){.what = ROOM_SET_MUTE,
+                                           .room = span_str(name),
+                                           .by = by,
+                                           .member = m->member,
+                                           .flag = true,
+                                           .source = m->source});
         break;
     case ROOM_LOCK:
-        tell_engine(k, at, &(struct ipc_room_set){ROOM_SET_LOCK, span_str(name), by, 0, m->flag, SPAN_NONE});
+        tell_engine(
+            k, at,
+            &(struct ipc_room_set){.what = ROOM_SET_LOCK, .room = span_str(name), .by = by, .flag = m->flag});
         break;
     case ROOM_ADMIT:
         act_admit(k, object, at, m->flag);
@@ -451,8 +458,7 @@ static void act_do(struct keeper *k, struct person *actor, const struct ipc_act 
     if (m->message == ROOM_ADMIT && at) people_knocks(k, at);
 }
 
-static void actor_facts(struct keeper *k, struct asking *a, const struct person *actor,
-                        const struct place *at)
+void act_facts(struct keeper *k, struct asking *a, const struct person *actor, const struct place *at)
 {
     ask_begin(k, a, VERB_NONE, SPAN_NONE, span_str(at->name), SPAN_NONE);
     /* who is inside was let in by a token that was checked then; the engine's verdict ends with it */
@@ -474,11 +480,11 @@ void act_message(struct keeper *k, uint64_t session, struct span body)
     if (get_ipc_act(body, &m)) return;
     k->counts.acts++;
     if (!actor || actor->state != PERSON_IN) {
-        answer_act(k, session, m.id, "not_joined", "Join the room first.");
+        act_answer(k, session, m.id, "not_joined", "Join the room first.");
         return;
     }
     struct place *at = &k->place[actor->room];
-    actor_facts(k, &a, actor, at);
+    act_facts(k, &a, actor, at);
     a.facts.verb = verb_of(m.message);
     bool about_somebody = m.message == ROOM_KICK || m.message == ROOM_MUTE_MEMBER || m.message == ROOM_ADMIT;
     if (about_somebody) {
@@ -488,7 +494,7 @@ void act_message(struct keeper *k, uint64_t session, struct span body)
         if (object) snprintf(object_name, sizeof object_name, "%s", object->subject);
     }
     if (!ask_decide(k, &a, object_name)) {
-        answer_act(k, session, m.id, a.rule->code, a.rule->reason);
+        act_answer(k, session, m.id, a.rule->code, a.rule->reason);
         return;
     }
     assert(object || !about_somebody); /* policy says no to what is not there */
@@ -498,10 +504,10 @@ void act_message(struct keeper *k, uint64_t session, struct span body)
     else
         e = store_commit(&k->store);
     if (e) {
-        answer_act(k, session, m.id, "unavailable",
+        act_answer(k, session, m.id, "unavailable",
                    "This could not be written down, so it was not done. Try again.");
         return;
     }
-    answer_act(k, session, m.id, "", "");
+    act_answer(k, session, m.id, "", "");
     act_do(k, actor, &m, object);
 }

@@ -10,7 +10,7 @@
 #define EMPTY_FOR    (10 * USEC_S) /* a room whose engine died fills again: its recording goes on */
 #define READ_WITHIN  (20 * USEC_S)
 
-static struct live_recording *live_of(struct keeper *k, struct span room)
+struct live_recording *record_of(struct keeper *k, struct span room)
 {
     for (unsigned i = 0; i < RECORDINGS_LIVE_MAX; i++)
         if (k->live[i].used && span_equal(span_str(k->live[i].room), room)) return &k->live[i];
@@ -26,11 +26,11 @@ static struct live_recording *live_number(struct keeper *k, uint64_t number)
 
 bool record_running(struct keeper *k, struct span room)
 {
-    const struct live_recording *l = live_of(k, room);
+    const struct live_recording *l = record_of(k, room);
     return l && l->begun && !l->ending;
 }
 
-static void hex_id(const uint8_t id[ARTEFACT_ID], char text[2 * ARTEFACT_ID + 1])
+void record_hex(const uint8_t id[ARTEFACT_ID], char text[2 * ARTEFACT_ID + 1])
 {
     struct writer w = writer_of(MSPAN(text, 2 * ARTEFACT_ID));
     write_hex(&w, SPAN(id, ARTEFACT_ID));
@@ -83,11 +83,19 @@ static void tell_engine(struct keeper *k, const struct live_recording *l, bool o
         (void)k->conf.send(k->conf.ctx, ROLE_ENGINE, at->engine, IPC_RECORD_ROOM, l->number, writer_span(&w));
 }
 
+void record_note(struct keeper *k, struct live_recording *l, const char *what, struct span members)
+{
+    static uint8_t body[8192];
+    struct writer w = writer_of(MSPAN(body, sizeof body));
+    put_ipc_record_event(&w, &(struct ipc_record_event){at_ms(k, l), span_str(what), members});
+    if (!w.bad) (void)to_archive(k, IPC_RECORD_EVENT, l->number, writer_span(&w));
+}
+
 void record_event(struct keeper *k, struct span room, const char *what, const struct person *p)
 {
-    uint8_t body[1024], members[512];
-    struct live_recording *l = live_of(k, room);
-    struct writer m = writer_of(MSPAN(members, sizeof members)), w = writer_of(MSPAN(body, sizeof body));
+    uint8_t members[1024];
+    struct live_recording *l = record_of(k, room);
+    struct writer m = writer_of(MSPAN(members, sizeof members));
     if (!l || !l->begun) return;
     write_str(&m, ",\"member\":");
     write_dec(&m, p->number);
@@ -95,8 +103,7 @@ void record_event(struct keeper *k, struct span room, const char *what, const st
     json_write_str(&m, p->name);
     write_str(&m, ",\"subject\":");
     json_write_str(&m, p->subject);
-    put_ipc_record_event(&w, &(struct ipc_record_event){at_ms(k, l), span_str(what), writer_span(&m)});
-    if (!w.bad && !m.bad) (void)to_archive(k, IPC_RECORD_EVENT, l->number, writer_span(&w));
+    if (!m.bad) record_note(k, l, what, writer_span(&m));
 }
 
 /* --- beginning --- */
@@ -154,7 +161,7 @@ static void answer_begun(struct keeper *k, struct live_recording *l)
     if (!l->asked) return;
     l->asked = false;
     struct writer w = writer_of(MSPAN(k->answer, sizeof k->answer));
-    hex_id(l->id, id);
+    record_hex(l->id, id);
     snprintf(location, sizeof location, "/api/v1/recordings/%s", id);
     write_str(&w, "{\"id\":");
     json_write_str(&w, id);
@@ -172,7 +179,7 @@ static void close_row(struct keeper *k, const struct live_recording *l, const st
     uint8_t digest[80] = "";
     struct writer d = writer_of(MSPAN(digest, sizeof digest - 1));
     write_hex(&d, m->digest);
-    hex_id(l->id, object);
+    record_hex(l->id, object);
     if (d.n) snprintf(object + 2 * ARTEFACT_ID, sizeof object - 2 * ARTEFACT_ID, " %s", (const char *)digest);
     struct audit_row row = {"archive", verb, l->room, object, "", m->state == RECORD_ENDED, 0};
     enum err e = store_begin(&k->store);
@@ -181,6 +188,7 @@ static void close_row(struct keeper *k, const struct live_recording *l, const st
     db_int(q, 3, (int64_t)m->bytes);
     db_blob(q, 4, m->digest);
     db_text(q, 5, m->why);
+    db_int(q, 6, (int64_t)k->store.trail_next.size + 1);
     if (!e) e = db_change(q);
     if (!e) e = store_audit(&k->store, k->conf.wall(), &row);
     if (!e) e = store_commit(&k->store);
@@ -199,7 +207,11 @@ static void failed(struct keeper *k, struct live_recording *l, const struct ipc_
     tell_engine(k, l, false, false);
     close_row(k, l, m, "record_failed");
     if (l->asked) api_problem(&q, 503, "unavailable", why, "");
+    char room[65];
+    memcpy(room, l->room, sizeof room);
     *l = (struct live_recording){0};
+    record_why(k, span_str(room), span_str(why));
+    record_tell_room(k, span_str(room));
 }
 
 static void begun(struct keeper *k, struct live_recording *l, struct span sealed)
@@ -221,10 +233,14 @@ static void begun(struct keeper *k, struct live_recording *l, struct span sealed
                                           .why = SPAN_LIT("The key of the recording could not be stored.")});
         return;
     }
+    bool first = !l->begun;
     l->begun = true;
+    l->alarm = false;
     answer_begun(k, l);
+    record_why(k, span_str(l->room), SPAN_NONE);
+    record_tell_room(k, span_str(l->room));
     struct place *at = place_of(k, span_str(l->room), false);
-    for (struct person *p = NULL; at && (p = people_next(k, at, p));)
+    for (struct person *p = NULL; first && at && (p = people_next(k, at, p));)
         if (p->state == PERSON_IN) record_event(k, span_str(l->room), "here", p);
     tell_engine(k, l, true, true);
 }
@@ -239,6 +255,8 @@ static void alarm_on(struct keeper *k, struct live_recording *l, struct span why
     memcpy(text, why.p, why.n < sizeof text ? why.n : sizeof text - 1);
     note(k, "record_alarm", l->room, text, false);
     log_event(LOG_ERROR, "recording.alarm", "room=%s why=\"%s\"", log_name(span_str(l->room)).text, text);
+    memcpy(l->why, text, sizeof l->why);
+    record_tell_room(k, span_str(l->room));
 }
 
 void record_state(struct keeper *k, uint64_t number, struct span body)
@@ -260,8 +278,10 @@ void record_state(struct keeper *k, uint64_t number, struct span body)
         alarm_on(k, l, m.why);
         break;
     case RECORD_WELL:
-        if (l->alarm) note(k, "record_well", l->room, "", true);
+        if (!l->alarm) break;
+        note(k, "record_well", l->room, "", true);
         l->alarm = false;
+        record_tell_room(k, span_str(l->room));
         break;
     case RECORD_ENDED:
         close_row(k, l, &m, "recorded");
@@ -273,12 +293,15 @@ void record_state(struct keeper *k, uint64_t number, struct span body)
     }
 }
 
-void record_let_in(struct keeper *k, const struct place *at, const struct person *p)
+void record_let_in(struct keeper *k, struct place *at, const struct person *p)
 {
-    struct live_recording *l = live_of(k, span_str(at->name));
+    struct span room = span_str(at->name);
+    record_required(k, at);
+    struct live_recording *l = record_of(k, room);
+    if (l || at->must_record) record_tell_room(k, room);
     if (!l || !l->begun) return;
     l->empty = 0;
-    record_event(k, span_str(at->name), "join", p);
+    record_event(k, room, "join", p);
     tell_engine(k, l, true, false);
 }
 
@@ -287,11 +310,12 @@ static void end_now(struct keeper *k, struct live_recording *l)
     tell_engine(k, l, false, false);
     l->ending = true;
     (void)to_archive(k, IPC_RECORD_END, l->number, SPAN_NONE);
+    record_tell_room(k, span_str(l->room));
 }
 
 void record_room_empty(struct keeper *k, struct span room)
 {
-    struct live_recording *l = live_of(k, room);
+    struct live_recording *l = record_of(k, room);
     if (l && !l->empty) l->empty = k->now + 1;
 }
 
@@ -335,6 +359,7 @@ void record_archive_lost(struct keeper *k)
 
 void record_turn(struct keeper *k)
 {
+    record_retry(k);
     for (unsigned i = 0; i < RECORDINGS_LIVE_MAX; i++) {
         struct live_recording *l = &k->live[i];
         if (!l->used) continue;
@@ -393,7 +418,7 @@ void api_record(struct question *q)
         api_refused(q);
         return;
     }
-    struct live_recording *l = live_of(k, span_str(q->a.room));
+    struct live_recording *l = record_of(k, span_str(q->a.room));
     const struct place *at = place_of(k, span_str(q->a.room), false);
     if (l || !at || !at->members) {
         store_rollback(&k->store);
@@ -407,7 +432,7 @@ void api_record(struct question *q)
 void api_unrecord(struct question *q)
 {
     struct keeper *k = q->k;
-    struct live_recording *l = live_of(k, span_str(q->a.room));
+    struct live_recording *l = record_of(k, span_str(q->a.room));
     q->a.facts.object.there = l != NULL;
     if (!api_allowed(q, "") || !api_done(q, OK)) return;
     end_now(k, l);
@@ -418,7 +443,7 @@ static void put_recording(struct writer *w, struct db_query *l)
 {
     char id[2 * ARTEFACT_ID + 1] = "";
     struct span s = db_get_blob(l, 1);
-    if (s.n == ARTEFACT_ID) hex_id(s.p, id);
+    if (s.n == ARTEFACT_ID) record_hex(s.p, id);
     write_str(w, "{\"id\":");
     json_write_str(w, id);
     write_str(w, ",\"room\":");
@@ -438,6 +463,8 @@ static void put_recording(struct writer *w, struct db_query *l)
     write_hex(w, db_get_blob(l, 7));
     write_str(w, "\",\"fault\":");
     json_write_text(w, db_get_text(l, 9));
+    write_str(w, ",\"entry\":");
+    write_dec(w, (uint64_t)db_get_int(l, 10));
     write_str(w, "}");
 }
 
@@ -494,7 +521,7 @@ void api_recording_show(struct question *q)
     struct span sealed;
     char object[2 * ARTEFACT_ID + 1] = "";
     (void)find_row(q, id, &sealed);
-    if (q->a.facts.object.there) hex_id(id, object);
+    if (q->a.facts.object.there) record_hex(id, object);
     if (!api_allowed(q, object)) return;
     struct db_query *l = k->store.q[Q_RECORDING_GET];
     struct writer w = writer_of(MSPAN(k->answer, sizeof k->answer));
@@ -503,6 +530,39 @@ void api_recording_show(struct question *q)
     enum err e = db_step(l, &row);
     if (!e && row) put_recording(&w, l);
     db_done(l);
+    if (api_done(q, e)) api_tell(q, &w);
+}
+
+void api_recording_consents(struct question *q)
+{
+    struct keeper *k = q->k;
+    struct db_query *l = k->store.q[Q_CONSENT_LIST], *get = k->store.q[Q_RECORDING_GET];
+    uint8_t id[ARTEFACT_ID];
+    struct span sealed;
+    uint64_t after;
+    char object[2 * ARTEFACT_ID + 1] = "";
+    bool row = false;
+    unsigned n = 0;
+    (void)find_row(q, id, &sealed);
+    if (!api_query_number(q->ask->query, "after", 0, &after)) after = INT64_MAX;
+    if (q->a.facts.object.there) record_hex(id, object);
+    if (!api_allowed(q, object)) return;
+    db_blob(get, 1, SPAN_OF(id));
+    enum err e = db_step(get, &row);
+    int64_t number = !e && row ? db_get_int(get, 0) : 0;
+    db_done(get);
+    struct writer w = writer_of(MSPAN(k->answer, sizeof k->answer));
+    write_str(&w, "{\"consents\":[");
+    db_int(l, 1, number);
+    db_int(l, 2, (int64_t)after);
+    while (!e && write_left(&w) > 8192 && !(e = db_step(l, &row)) && row) {
+        write_str(&w, n++ ? ",{\"seq\":" : "{\"seq\":");
+        write_dec(&w, (uint64_t)db_get_int(l, 0));
+        write_bytes(&w, db_get_text(l, 1));
+        write_str(&w, "}");
+    }
+    db_done(l);
+    write_str(&w, "]}");
     if (api_done(q, e)) api_tell(q, &w);
 }
 
@@ -532,7 +592,7 @@ void api_recording_read(struct question *q)
     (void)find_row(q, m.id, &m.sealed);
     bool destroyed = q->a.facts.object.there && m.sealed.n == 0;
     if (q->a.facts.object.there) {
-        hex_id(m.id, object);
+        record_hex(m.id, object);
         snprintf(object + 2 * ARTEFACT_ID, sizeof object - 2 * ARTEFACT_ID, " %.*s",
                  (int)(m.file.n < 48 ? m.file.n : 48), (const char *)m.file.p);
     }
@@ -591,7 +651,7 @@ void api_recording_drop(struct question *q)
     (void)find_row(q, id, &sealed);
     for (unsigned i = 0; i < RECORDINGS_LIVE_MAX && q->a.facts.object.there; i++)
         if (k->live[i].used && memcmp(k->live[i].id, id, sizeof id) == 0) q->a.facts.object.self = true;
-    if (q->a.facts.object.there) hex_id(id, object);
+    if (q->a.facts.object.there) record_hex(id, object);
     if (!api_allowed(q, object)) return;
     struct db_query *l = k->store.q[Q_RECORDING_SHRED];
     db_blob(l, 1, SPAN_OF(id));

@@ -64,6 +64,7 @@ void return_member(struct keeper *k, uint16_t engine, uint64_t session, struct s
     memcpy(p->name, v->name, sizeof p->name);
     memcpy(p->subject, v->subject, sizeof p->subject);
     at->running = true;
+    at->must_record = k->room.of_class == CLASS_GOVERNED && k->room.recording == RECORDING_REQUIRED;
     at->members++;
     k->inside++;
     k->engine_load[engine]++;

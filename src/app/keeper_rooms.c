@@ -14,9 +14,9 @@ struct wanted { /* a request for a room, as its body says it */
     char name[65], class_name[16];
     struct room_row_db *room;
     bool has_policy, policy_is_text;
-    uint8_t rule;    /* of a governed policy, RULE_NONE: the default */
+    uint8_t rule;      /* of a governed policy, RULE_NONE: the default */
     uint8_t recording; /* enum recording_rule */
-    uint32_t closed; /* what is for moderators only */
+    uint32_t closed;   /* what is for moderators only */
     uint64_t members_max;
     const char *fault, *title;
 };
@@ -43,10 +43,7 @@ static enum err take_policy_member(struct json *j, const struct json_token *key,
     }
     if (json_is(key, "recording")) {
         enum err e = json_take_text(j, word, sizeof word);
-        x->recording = strcmp(word, "required") == 0    ? RECORDING_REQUIRED
-                       : strcmp(word, "forbidden") == 0 ? RECORDING_FORBIDDEN
-                                                        : RECORDING_ALLOWED;
-        return e ? e : x->recording == RECORDING_ALLOWED && strcmp(word, "allowed") != 0 ? ERR_RANGE : OK;
+        return e ? e : recording_rule_by_name(span_str(word), &x->recording) ? ERR_RANGE : OK;
     }
     for (unsigned i = 0; i < COUNT_OF(who); i++) {
         if (!json_is(key, who[i].name)) continue;

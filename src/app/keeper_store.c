@@ -33,7 +33,11 @@ static const char schema[] =
     "UNIQUE, "
     "room TEXT NOT NULL, begin_ms INTEGER NOT NULL, sealed BLOB, end_ms INTEGER, bytes INTEGER NOT NULL "
     "DEFAULT "
-    "0, digest BLOB, shredded INTEGER NOT NULL DEFAULT 0, fault TEXT NOT NULL DEFAULT '') STRICT;";
+    "0, digest BLOB, shredded INTEGER NOT NULL DEFAULT 0, fault TEXT NOT NULL DEFAULT '', entry INTEGER NOT "
+    "NULL DEFAULT 0) STRICT;"
+    "CREATE TABLE IF NOT EXISTS consents(seq INTEGER PRIMARY KEY AUTOINCREMENT, recording INTEGER NOT NULL, "
+    "receipt TEXT NOT NULL) STRICT;"
+    "CREATE INDEX IF NOT EXISTS consents_of ON consents(recording, seq);";
 static const char schema_from_1[] = "ALTER TABLE audit ADD COLUMN leaf BLOB;";
 static const char schema_from_2[] = "ALTER TABLE rooms ADD COLUMN recording INTEGER NOT NULL DEFAULT 1;";
 static const char schema_version[] = "PRAGMA user_version=3;";
@@ -83,16 +87,20 @@ static const char *const queries[Q_COUNT] = {
                          "leaf IS NULL ORDER BY seq LIMIT 1",
     [Q_RECORDING_ADD] = "INSERT INTO recordings(id, room, begin_ms) VALUES(?1, ?2, ?3)",
     [Q_RECORDING_KEY] = "UPDATE recordings SET sealed=?2 WHERE number=?1",
-    [Q_RECORDING_END] = "UPDATE recordings SET end_ms=?2, bytes=?3, digest=?4, fault=?5 WHERE number=?1",
+    [Q_RECORDING_END] =
+        "UPDATE recordings SET end_ms=?2, bytes=?3, digest=?4, fault=?5, entry=?6 WHERE number=?1",
     [Q_RECORDING_GET] =
-        "SELECT number, id, room, begin_ms, sealed, end_ms, bytes, digest, shredded, fault FROM "
+        "SELECT number, id, room, begin_ms, sealed, end_ms, bytes, digest, shredded, fault, entry FROM "
         "recordings WHERE id=?1",
     [Q_RECORDING_LIST] =
-        "SELECT number, id, room, begin_ms, sealed, end_ms, bytes, digest, shredded, fault FROM "
+        "SELECT number, id, room, begin_ms, sealed, end_ms, bytes, digest, shredded, fault, entry FROM "
         "recordings WHERE number<?1 ORDER BY number DESC LIMIT 1000",
     [Q_RECORDING_OPEN] =
         "SELECT number, id, room, begin_ms, 1 FROM recordings WHERE end_ms IS NULL ORDER BY number",
     [Q_RECORDING_SHRED] = "UPDATE recordings SET sealed=NULL, shredded=1 WHERE id=?1",
+    [Q_CONSENT_ADD] = "INSERT INTO consents(recording, receipt) VALUES(?1, ?2)",
+    [Q_CONSENT_LIST] =
+        "SELECT seq, receipt FROM consents WHERE recording=?1 AND seq>?2 ORDER BY seq LIMIT 1000",
     [Q_AUDIT_LEAF_SET] = "UPDATE audit SET leaf=?2 WHERE seq=?1",
 };
 

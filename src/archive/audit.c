@@ -151,17 +151,31 @@ struct line {     /* what a line said */
     struct audit_head head;
     uint8_t key[AUDIT_KEY];
     uint64_t version;
+    struct merkle_proof path;
 };
-enum { HAS_SEQ = 5, HAS_AT, HAS_RULE, HAS_ALLOWED, HAS_LEAF, HAS_HEAD, HAS_KEY, HAS_VERSION, HAS_COUNT };
+enum {
+    HAS_SEQ = 5,
+    HAS_AT,
+    HAS_RULE,
+    HAS_ALLOWED,
+    HAS_LEAF,
+    HAS_HEAD,
+    HAS_KEY,
+    HAS_VERSION,
+    HAS_PATH,
+    HAS_COUNT
+};
 #define HAS(n)    (1u << (n))
 #define OF_ENTRY  (HAS(HAS_LEAF + 1) - 1)
 #define OF_HEAD   HAS(HAS_HEAD)
 #define OF_HEADER (HAS(HAS_KEY) | HAS(HAS_VERSION))
+#define OF_PROOF  (OF_ENTRY | OF_HEAD | OF_HEADER | HAS(HAS_PATH))
 
 static unsigned member_of(const struct json_token *t)
 {
-    static const char *const names[] = {"who",  "verb",    "room", "object", "from", "seq",           "at",
-                                        "rule", "allowed", "leaf", "head",   "key",  "incamera_audit"};
+    static const char *const names[] = {"who",  "verb", "room",           "object",  "from",
+                                        "seq",  "at",   "rule",           "allowed", "leaf",
+                                        "head", "key",  "incamera_audit", "path"};
     unsigned i = 0;
     while (i < HAS_COUNT && !json_is(t, names[i]))
         i++;
@@ -176,10 +190,24 @@ static enum err hex_text(const struct json_token *t, struct line *l, unsigned me
     return audit_head_read_hex(t->raw, &l->head);
 }
 
+static enum err take_path(struct json *j, struct merkle_proof *p)
+{
+    struct json_token t;
+    enum err e = json_expect(j, JSON_ARRAY, &t);
+    for (p->n = 0; !e; p->n++) {
+        e = json_next(j, &t);
+        if (e || t.kind == JSON_ARRAY_END) break;
+        if (t.kind != JSON_STRING || p->n == MERKLE_PROOF_MAX) return ERR_FORMAT;
+        e = from_hex(t.raw, p->hash[p->n].b, MERKLE_HASH);
+    }
+    return e;
+}
+
 static enum err take_value(struct json *j, struct line *l, unsigned member)
 {
     struct json_token t;
     if (member < COUNT_OF(texts)) return json_take_text(j, l->text[member], sizeof l->text[member]);
+    if (member == HAS_PATH) return take_path(j, &l->path);
     enum err e = json_next(j, &t);
     if (e) return e;
     switch (member) {
@@ -260,14 +288,20 @@ static enum err check_kept(struct audit_check *k)
     return OK;
 }
 
+/* Borrows l. */
+static struct audit_entry entry_of(const struct line *l)
+{
+    return (struct audit_entry){
+        l->number[0],          (int64_t)l->number[1], span_str(l->text[0]), span_str(l->text[1]),
+        span_str(l->text[2]),  span_str(l->text[3]),  span_str(l->text[4]), l->allowed,
+        (uint16_t)l->number[2]};
+}
+
 static enum err check_entry(struct audit_check *k, const struct line *l)
 {
     struct merkle_hash leaf;
     uint64_t seq = k->edge.size + 1;
-    struct audit_entry a = {
-        l->number[0],          (int64_t)l->number[1], span_str(l->text[0]), span_str(l->text[1]),
-        span_str(l->text[2]),  span_str(l->text[3]),  span_str(l->text[4]), l->allowed,
-        (uint16_t)l->number[2]};
+    struct audit_entry a = entry_of(l);
     if (a.seq != seq) return wrong(k, seq, "An entry is missing, repeated or out of its order.");
     if (audit_leaf(k->crypto, &a, &leaf) || memcmp(leaf.b, l->leaf.b, sizeof leaf.b) != 0)
         return wrong(k, seq, "The entry is not what its hash says: it was changed.");
@@ -320,4 +354,48 @@ enum err audit_check_end(struct audit_check *k)
         return wrong(k, k->edge.size + 1,
                      "The trail ends before the head that was kept elsewhere: it was cut.");
     return OK;
+}
+
+/* --- one entry alone --- */
+
+void audit_proof_write(struct writer *w, const struct audit_proof *p)
+{
+    uint8_t b[AUDIT_HEAD];
+    struct writer head = writer_of(MSPAN(b, sizeof b));
+    audit_head_write(&head, &p->head);
+    hex_member(w, "{\"incamera_audit\":1,\"key\":\"", SPAN_OF(p->key), "\",");
+    audit_json_entry(w, &p->entry);
+    hex_member(w, ",\"leaf\":\"", SPAN_OF(p->leaf.b), "\"");
+    hex_member(w, ",\"head\":\"", writer_span(&head), "\",\"path\":[");
+    for (unsigned i = 0; i < p->path.n; i++)
+        hex_member(w, i ? ",\"" : "\"", SPAN_OF(p->path.hash[i].b), "\"");
+    write_str(w, "]}");
+}
+
+enum err audit_proof_check(const struct crypto *c, struct span text, struct span key, struct audit_proof *p,
+                           struct mspan keep)
+{
+    struct line l;
+    struct writer w = writer_of(keep);
+    enum err e = read_line(text, &l);
+    if (e || l.has != OF_PROOF || l.version != 1) return ERR_FORMAT;
+    struct audit_proof got = {.entry = entry_of(&l), .leaf = l.leaf, .head = l.head, .path = l.path};
+    struct merkle_hash leaf;
+    memcpy(got.key, l.key, sizeof got.key);
+    if (key.n && !span_equal(key, SPAN_OF(got.key))) return ERR_AUTH;
+    if (got.entry.seq == 0) return ERR_FORMAT;
+    e = audit_head_check(c, SPAN_OF(got.key), &got.head);
+    if (!e) e = audit_leaf(c, &got.entry, &leaf);
+    if (!e && memcmp(leaf.b, got.leaf.b, sizeof leaf.b) != 0) e = ERR_AUTH;
+    if (!e) e = merkle_check_entry(c, &got.path, got.entry.seq - 1, got.head.size, &leaf, &got.head.root);
+    struct span *const kept[] = {&got.entry.who, &got.entry.verb, &got.entry.room, &got.entry.object,
+                                 &got.entry.from};
+    for (unsigned i = 0; i < COUNT_OF(kept); i++) { /* the texts outlive the line that was read */
+        size_t at = w.n;
+        write_bytes(&w, *kept[i]);
+        if (!w.bad) *kept[i] = SPAN(keep.p + at, w.n - at);
+    }
+    if (!e && w.bad) e = ERR_LIMIT;
+    if (!e) *p = got;
+    return e;
 }

@@ -74,4 +74,18 @@ enum err audit_check_line(struct audit_check *k, struct span line) MUST_CHECK;
 /* After the last line: everything is under a signed head, and a head kept elsewhere was met. */
 enum err audit_check_end(struct audit_check *k) MUST_CHECK;
 
+/* That one entry is in the trail: everything a checker needs, as one JSON object. */
+struct audit_proof {
+    uint8_t key[AUDIT_KEY];
+    struct audit_entry entry;
+    struct merkle_hash leaf;
+    struct audit_head head;
+    struct merkle_proof path;
+};
+void audit_proof_write(struct writer *w, const struct audit_proof *p);
+/* key: the public key to expect, or empty to take the proof's own. `keep` holds the entry's texts, 5 * AUDIT_TEXT_MAX.
+ * ERR_AUTH, ERR_FORMAT. */
+enum err audit_proof_check(const struct crypto *c, struct span text, struct span key, struct audit_proof *p,
+                           struct mspan keep) MUST_CHECK;
+
 #endif

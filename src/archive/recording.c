@@ -432,6 +432,21 @@ static void put_manifest(struct writer *w, const struct recording *r, uint64_t a
     write_str(w, "]}\n");
 }
 
+enum err recording_earlier(struct recording *r, const char *name, uint64_t bytes, const uint8_t digest[32])
+{
+    size_t n = strlen(name);
+    if (n >= RECORDING_NAME_MAX) return ERR_RANGE;
+    if (r->files >= RECORDING_FILES_MAX - 1) return ERR_FULL; /* one is left for the manifest */
+    struct file *f = mem_new(1, sizeof *f);
+    if (!f) return ERR_NOMEM;
+    memcpy(f->name, name, n);
+    f->bytes = bytes;
+    memcpy(f->digest, digest, sizeof f->digest);
+    buf_init(&f->pending, RECORDING_PENDING_MAX);
+    r->file[r->files++] = f;
+    return OK;
+}
+
 static enum err add_manifest(struct recording *r, usec now, uint64_t at_ms, uint8_t digest[32])
 {
     uint16_t manifest;

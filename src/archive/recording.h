@@ -19,7 +19,7 @@
 #define RECORDING_FLUSH_US    (1 * USEC_S)       /* what is older leaves the buffers */
 #define RECORDING_PENDING_MAX (4u * 1024 * 1024) /* of one file, while the disk does not take it */
 #define RECORDING_CLUSTER_MS  5000
-#define RECORDING_EVENT_MAX   2048 /* bytes of one line of the timeline */
+#define RECORDING_EVENT_MAX   8192 /* bytes of one line of the timeline */
 
 struct recording;
 struct recording_conf {
@@ -69,6 +69,10 @@ usec recording_wake(const struct recording *r);
  * added after. ERR_NOMEM, ERR_LIMIT, ERR_CRYPTO. */
 enum err recording_end(struct recording *r, usec now, uint64_t at_ms, uint8_t digest[32]) MUST_CHECK;
 
+/* A file of an earlier part of it, which ended without a manifest: this part's manifest answers for it too. ERR_FULL,
+ * ERR_NOMEM, ERR_RANGE. */
+enum err recording_earlier(struct recording *r, const char *name, uint64_t bytes,
+                           const uint8_t digest[32]) MUST_CHECK;
 /* Files with something pending, from `*at` on; false when there is none any more. */
 bool recording_pending(struct recording *r, unsigned *at, struct recording_file *f);
 /* Bytes of plain content so far. */

@@ -233,3 +233,8 @@ uint64_t file_free_bytes(const char *path)
     struct statvfs s;
     return statvfs(path, &s) == 0 ? (uint64_t)s.f_bavail * s.f_frsize : 0;
 }
+
+bool file_there(const char *path)
+{
+    return access(path, F_OK) == 0;
+}

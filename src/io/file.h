@@ -44,6 +44,7 @@ enum err file_folder(const char *path) MUST_CHECK;
 /* Takes the lock file folder/name until the descriptor closes. ERR_EXISTS when another process has it,
  * ERR_DENIED, ERR_IO. */
 enum err file_lock(const char *folder, const char *name, int *fd) MUST_CHECK;
+bool file_there(const char *path);
 /* Others can read or write it. False also when it is not there. */
 bool file_open_to_others(const char *path);
 /* Free bytes on the disk of path; 0 when unknown. */

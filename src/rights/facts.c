@@ -2,13 +2,16 @@
 #include "rights/facts.h"
 
 static const char *const verbs[VERB_COUNT] = {
-    "none",  "join",    "create",  "list",   "show",     "close",      "members",   "kick",   "mute",
-    "lock",  "admit",   "end",     "token",  "policy",   "guest",      "relay",     "barred", "unbar",
-    "audit", "explain", "openapi", "record", "unrecord", "recordings", "recording", "play",   "shred",
+    "none",   "join",     "create",     "list",      "show",  "close",   "members",
+    "kick",   "mute",     "lock",       "admit",     "end",   "token",   "policy",
+    "guest",  "relay",    "barred",     "unbar",     "audit", "explain", "openapi",
+    "record", "unrecord", "recordings", "recording", "play",  "shred",   "consent",
 };
 static const char *const cans[] = {"join",  "publish",  "subscribe", "chat",
                                    "share", "moderate", "create",    "admin"};
 static const char *const classes[] = {"none", "direct", "sealed", "witnessed", "governed"};
+
+static const char *const recordings[] = {"forbidden", "allowed", "required"};
 
 static unsigned find(const char *const *list, unsigned n, struct span name)
 {
@@ -50,4 +53,17 @@ enum room_class room_class_by_name(struct span name)
 const char *room_class_name(enum room_class c)
 {
     return c < COUNT_OF(classes) ? classes[c] : classes[0];
+}
+
+const char *recording_rule_name(unsigned r)
+{
+    return r < COUNT_OF(recordings) ? recordings[r] : recordings[0];
+}
+
+enum err recording_rule_by_name(struct span name, uint8_t *rule)
+{
+    unsigned i = find(recordings, COUNT_OF(recordings), name);
+    if (i == COUNT_OF(recordings)) return ERR_UNKNOWN;
+    *rule = (uint8_t)i;
+    return OK;
 }

@@ -5,6 +5,7 @@
 #ifndef RIGHTS_FACTS_H
 #define RIGHTS_FACTS_H
 
+#include "base/err.h"
 #include "rights/verdict.h"
 
 enum verb {
@@ -35,6 +36,7 @@ enum verb {
     VERB_RECORDING,  /* one of them */
     VERB_PLAY,       /* read what was recorded */
     VERB_SHRED,      /* destroy it */
+    VERB_CONSENT,    /* say whether one may be recorded */
     VERB_COUNT
 };
 
@@ -94,5 +96,8 @@ const char *can_name(uint32_t bit);
 /* "sealed", …; CLASS_NONE for anything else. */
 enum room_class room_class_by_name(struct span name);
 const char *room_class_name(enum room_class c);
+/* "forbidden", …; by name ERR_UNKNOWN for anything else. */
+const char *recording_rule_name(unsigned r);
+enum err recording_rule_by_name(struct span name, uint8_t *rule) MUST_CHECK;
 
 #endif

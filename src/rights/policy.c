@@ -217,7 +217,8 @@ static const struct rule rules[] = {
     DENY(22, BIT(VERB_UNRECORD), no_object, 404, "no_such_recording", "This room is not being recorded."),
     DENY(23, BIT(VERB_UNRECORD), always_recorded, 403, "denied",
          "This room has to be recorded. End the meeting instead."),
-    DENY(24, ON_A_RECORDING, no_object, 404, "no_such_recording", "There is no such recording."),
+    DENY(24, ON_A_RECORDING | BIT(VERB_CONSENT), no_object, 404, "no_such_recording",
+         "There is no such recording."),
     DENY(25, BIT(VERB_SHRED), runs, 409, "exists", "This recording is still running."),
     WAIT(30, BIT(VERB_JOIN), lobby_waits, "Somebody inside has to let you in."),
     ALLOW(40, EVERY_VERB & ~BIT(VERB_JOIN), operator_, "The operator of this server asks."),
@@ -230,7 +231,7 @@ static const struct rule rules[] = {
     ALLOW(46, BIT(VERB_JOIN), plain_dev, "A development server lets plain local clients in."),
     ALLOW(47, MODERATING, moderator, "The token grants moderating this room."),
     ALLOW(48, BIT(VERB_MEMBERS), sees_members, "The token names this room."),
-    ALLOW(49, BIT(VERB_SHOW) | BIT(VERB_RELAY), joiner, "The token names this room."),
+    ALLOW(49, BIT(VERB_SHOW) | BIT(VERB_RELAY) | BIT(VERB_CONSENT), joiner, "The token names this room."),
     ALLOW(50, BIT(VERB_POLICY) | BIT(VERB_GUEST), room_there, "Anybody with the link may ask this."),
     ALLOW(51, BIT(VERB_OPENAPI), always, "Anybody may read this."),
 };

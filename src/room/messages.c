@@ -36,11 +36,37 @@ static void restart_feeds(struct track *t)
     }
 }
 
+/* The numbers begin anew after a pause during which nothing was counted. */
+static void resume(struct track *t, usec now)
+{
+    for (uint8_t k = 0; k < t->layers; k++)
+        track_renew(t, k, true);
+    restart_feeds(t);
+    t->room->wake = now;
+}
+
+static bool held(const struct member *m)
+{
+    const struct room *r = m->room;
+    return r->recording == ROOM_HELD || (r->recording == ROOM_RECORDED && m->told && !m->agreed);
+}
+
+void hold(struct member *m, usec now)
+{
+    for (uint8_t i = 0; i < m->tracks; i++) {
+        struct track *t = m->track[i];
+        bool was = t->held;
+        t->held = held(m);
+        if (was && !t->held) resume(t, now);
+    }
+}
+
 void publish(struct track *t, bool muted, usec now, struct news *news)
 {
     struct room *r = t->member->room;
     t->muted = muted;
     t->silenced = false;
+    t->held = held(t->member);
     t->on = true;
     for (uint8_t k = 0; k < t->layers; k++)
         track_renew(t, k, true);
@@ -68,11 +94,10 @@ void set_muted(struct track *t, bool muted, usec now, struct news *news)
     t->muted = muted;
     t->silenced = false;
     if (was == muted) return;
-    for (uint8_t k = 0; k < t->layers; k++)
-        track_renew(t, k, true);
-    restart_feeds(t);
+    resume(t, now);
     note_track(t->room, news, ROOM_TRACK_CHANGED, t);
-    t->room->wake = now;
+    const struct sfu_tap *tap = t->room->tap;
+    if (tap) tap->noted(tap->ctx, now, muted ? "mute" : "unmute", t);
 }
 
 static void on_track(struct said *s)

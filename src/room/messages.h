@@ -11,6 +11,8 @@
 void publish(struct track *t, bool muted, usec now, struct news *news);
 /* Takes it from everybody. */
 void unpublish(struct track *t, usec now, struct news *news);
+/* Whether something is taken of the member's tracks may have changed: recording began, ended, was agreed to. */
+void hold(struct member *m, usec now);
 void set_muted(struct track *t, bool muted, usec now, struct news *news);
 /* The member is out: nothing of it remains but its memory, until room_reap. by: 0 nobody. */
 void member_leave(struct member *m, usec now, const char *reason, uint32_t by, struct out *out,

@@ -112,6 +112,7 @@ enum err room_admit(struct room *r, const struct verdict *verdict, const struct 
     roster_add(r, m);
     note_member(r, news, ROOM_MEMBER_JOINED, m);
     note_joined(r, news, m);
+    if (r->recording != ROOM_NOT_RECORDED) note_recording_to(r, news, m);
     *member = m;
     return OK;
 }
@@ -147,17 +148,54 @@ static enum err mute(struct room *r, usec now, const struct room_setting *s, str
 {
     struct member *m = room_member_by_number(r, s->member);
     struct track *t = m ? member_track(m, source_by_name(s->source)) : NULL;
-    (void)now;
     if (!t || !t->on) return ERR_UNKNOWN;
     bool was = t->muted || t->silenced;
     t->silenced = true;
     if (!was) note_track(r, news, ROOM_TRACK_CHANGED, t);
+    if (!was && r->tap) r->tap->noted(r->tap->ctx, now, "mute", t);
     note_to_one(news, ROOM_ASKED, m);
     struct writer w = news_body_open(news, 64);
     put_text(&w, SPAN_LIT("mute"));
     put_text(&w, span_str(source_name((enum source)t->source)));
     write_u64(&w, s->by);
     news_done(news, &w);
+    return OK;
+}
+
+static void keep_text(char *into, size_t size, struct span s)
+{
+    size_t n = s.n < size ? s.n : size - 1;
+    if (n) memcpy(into, s.p, n);
+    into[n] = 0;
+}
+
+/* Told to all when something changed; nobody's answer to an earlier recording counts for another. */
+static enum err set_recording(struct room *r, usec now, const struct room_setting *s, struct news *news)
+{
+    if (s->state > ROOM_HELD) return ERR_UNKNOWN;
+    bool same = s->state == r->recording && s->flag == r->recording_required &&
+                span_equal(s->recording, span_str(r->recording_id)) &&
+                span_equal(s->why, span_str(r->recording_why));
+    bool other = !span_equal(s->recording, span_str(r->recording_id));
+    if (same) return OK;
+    r->recording = s->state;
+    r->recording_required = s->flag;
+    keep_text(r->recording_id, sizeof r->recording_id, s->recording);
+    keep_text(r->recording_why, sizeof r->recording_why, s->why);
+    for (struct member *m = r->first; m; m = m->next) {
+        if (other) m->agreed = false;
+        hold(m, now);
+    }
+    note_recording(r, news);
+    return OK;
+}
+
+static enum err set_consent(struct room *r, usec now, const struct room_setting *s)
+{
+    struct member *m = room_member_by_number(r, s->member);
+    if (!m) return ERR_UNKNOWN;
+    m->agreed = s->flag;
+    hold(m, now);
     return OK;
 }
 
@@ -177,6 +215,10 @@ enum err room_set(struct room *r, usec now, const struct room_setting *s, struct
         return OK;
     case ROOM_MUTE_MEMBER:
         return mute(r, now, s, news);
+    case ROOM_RECORDING:
+        return set_recording(r, now, s, news);
+    case ROOM_CONSENT:
+        return set_consent(r, now, s);
     default:
         return ERR_UNKNOWN;
     }
@@ -248,12 +290,14 @@ static uint8_t loudest(const struct room *r, const struct track *loud[static SPE
     return n;
 }
 
-static void tell_speaking(struct room *r, struct news *news)
+static void tell_speaking(struct room *r, usec now, struct news *news)
 {
     const struct track *loud[SPEAKING_MAX];
     uint8_t n = loudest(r, loud);
     if (n == 0 && r->spoken == 0) return;
     r->spoken = n;
+    if (n && r->tap && loud[0]->number != r->loudest) r->tap->noted(r->tap->ctx, now, "speaker", loud[0]);
+    if (n) r->loudest = loud[0]->number;
     note_to_all(r, news, ROOM_SPEAKING, NULL);
     struct writer w = news_body_open(news, 2 + (size_t)n * 16);
     write_u16(&w, n);
@@ -306,7 +350,7 @@ void room_tick(struct room *r, usec now, struct out *out, struct news *news)
         if (track_live(t) && sfu_up(t->member)) wake = usec_min(wake, track_key_wake(t));
     if (r->speaking_due <= now && r->levels) {
         fade_levels(r, now);
-        tell_speaking(r, news);
+        tell_speaking(r, now, news);
         r->speaking_due = now + SPEAKING_US;
     }
     r->wake = wake > now ? wake : now + USEC_MS;

@@ -114,11 +114,18 @@ struct room_expulsion {
 void room_expel(struct room *r, struct member *m, usec now, const struct room_expulsion *why, struct out *out,
                 struct news *news);
 
+/* Whether the meeting is recorded. Held: it has to be and can't be now, so no media flows. */
+enum room_recording { ROOM_NOT_RECORDED, ROOM_RECORDED, ROOM_HELD };
+
 struct room_setting { /* what the keeper decided for the room */
-    uint8_t what;     /* ROOM_LOCK (flag), ROOM_END, ROOM_MUTE_MEMBER (member, source) */
+    uint8_t
+        what; /* ROOM_LOCK (flag), ROOM_END, ROOM_MUTE_MEMBER (member, source), ROOM_RECORDING (state, flag:
+                     required, recording, why), ROOM_CONSENT (member, flag) */
     bool flag;
     uint32_t by, member;
     struct span source; /* enum source by name */
+    uint8_t state;      /* enum room_recording */
+    struct span recording, why;
 };
 /* ERR_UNKNOWN for a member or source that is not there. */
 enum err room_set(struct room *r, usec now, const struct room_setting *s, struct out *out,

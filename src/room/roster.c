@@ -179,7 +179,7 @@ void note_to_all(struct room *r, struct news *n, unsigned message, const struct 
 {
     news_note(n, message);
     for (const struct member *m = r->first; m; m = m->next)
-        if (m->told && m != except) news_to(n, m->session);
+        if (m != except && m->told) news_to(n, m->session);
 }
 
 void note_to_one(struct news *n, unsigned message, const struct member *m)
@@ -295,7 +295,7 @@ void note_joined(struct room *r, struct news *n, const struct member *m)
     put_text(&w, SPAN(r->name, r->name_n));
     put_str(&w, class_name((enum room_class)r->of_class));
     write_u8(&w, r->locked);
-    write_u8(&w, r->tap != NULL);
+    write_u8(&w, r->recording == ROOM_RECORDED);
     /* WHIP and WHEP clients see no list: a thousand viewers need not get a thousand names each */
     write_u16(&w, (uint16_t)(m->told ? r->members : 0));
     for (const struct member *o = r->first; o && m->told; o = o->next)
@@ -305,4 +305,27 @@ void note_joined(struct room *r, struct news *n, const struct member *m)
         put_track(&w, t);
     write_u16(&w, 0); /* relays: front knows them */
     news_done(n, &w);
+}
+
+static void put_recording(const struct room *r, struct news *n)
+{
+    static const char *const state[] = {"off", "on", "held"};
+    struct writer w = news_body_open(n, 512);
+    put_str(&w, state[r->recording]);
+    put_str(&w, r->recording_id);
+    write_u8(&w, r->recording_required);
+    put_str(&w, r->recording_why);
+    news_done(n, &w);
+}
+
+void note_recording(struct room *r, struct news *n)
+{
+    note_to_all(r, n, ROOM_RECORDING, NULL);
+    put_recording(r, n);
+}
+
+void note_recording_to(const struct room *r, struct news *n, const struct member *m)
+{
+    note_to_one(n, ROOM_RECORDING, m);
+    put_recording(r, n);
 }

@@ -42,6 +42,7 @@ struct member {
     uint32_t number, can;
     int64_t since_ms;
     uint8_t kind; /* enum member_kind */
+    bool agreed;  /* to being recorded */
     bool hand, moderator, gone, up,
         told; /* up: media may flow · told: has had `joined` and gets the room's news */
     uint8_t name_n, subject_n;
@@ -86,11 +87,15 @@ struct room {
     uint32_t members, tracks, next_track;
     uint8_t of_class; /* enum room_class */
     bool locked, ended, levels;
+    uint8_t recording; /* enum room_recording */
+    bool recording_required;
+    char recording_id[33], recording_why[200];
     uint8_t name_n;
     char name[65];
     uint64_t chat_seq;
     usec wake, speaking_due;
-    uint8_t spoken; /* how many were in the last `speaking` */
+    uint32_t loudest; /* track that was, when somebody last spoke */
+    uint8_t spoken;   /* how many were in the last `speaking` */
     struct room_counters counters;
 };
 
@@ -125,6 +130,9 @@ void note_member(struct room *r, struct news *n, unsigned message, const struct 
 void note_joined(struct room *r, struct news *n, const struct member *m);
 void note_left(struct room *r, struct news *n, const struct member *m, const char *reason, uint32_t by);
 void note_track(struct room *r, struct news *n, unsigned message, const struct track *t);
+/* `recording`, to all or to one. */
+void note_recording(struct room *r, struct news *n);
+void note_recording_to(const struct room *r, struct news *n, const struct member *m);
 void put_text(struct writer *w, struct span text);
 
 #endif

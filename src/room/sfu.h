@@ -13,6 +13,8 @@ struct sfu_tap { /* what listens along: recorder, recogniser, relay to another e
     void *ctx;
     void (*packet)(void *ctx, usec now, const struct track *t, uint8_t layer, const struct cache_pkt *p);
     void (*gone)(void *ctx, usec now, const struct track *t); /* the track ends */
+    /* "mute", "unmute", "speaker" (it is the loudest now) */
+    void (*noted)(void *ctx, usec now, const char *what, const struct track *t);
 };
 
 /* A packet of the track is in the cache: on to everybody. */

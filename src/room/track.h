@@ -58,6 +58,7 @@ struct track {
     bool nack, on, muted, silenced; /* silenced: by a moderator, until it is published again */
     bool listed;                    /* the others know of it */
     bool idle;                      /* its section stopped sending */
+    bool held;                      /* nothing is taken of it: recording is not possible or not agreed to */
     uint8_t layers;
     char mid_text[SDP_MID_MAX];
     uint8_t mid_n;
@@ -111,7 +112,7 @@ void track_drop_feed(struct track *t, const struct slot *s);
 /* Forwarded now? */
 static inline bool track_live(const struct track *t)
 {
-    return t->on && !t->muted && !t->silenced;
+    return t->on && !t->muted && !t->silenced && !t->held;
 }
 
 #endif

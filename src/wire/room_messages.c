@@ -86,6 +86,16 @@ static const struct field kick[] = {ID, UINT("member", UINT32_MAX)};
 static const struct field mute_member[] = {ID, UINT("member", UINT32_MAX), TEXT("source", 16)};
 static const struct field lock[] = {ID, BOOL("locked")};
 static const struct field admit[] = {ID, UINT("knock", UINT32_MAX), BOOL("admit")};
+static const struct field consent[] = {
+    ID,
+    TEXT("recording", 32),
+    BOOL("agreed"),
+    UINT("at", 0),
+    TEXT("policy", 64),
+    TEXT("text", ROOM_CONSENT_MAX),
+    TEXT("key", 96),
+    TEXT("signature", 96),
+};
 
 /* from the server */
 static const struct field joined[] = {
@@ -115,6 +125,9 @@ static const struct field knocks[] = {LIST("knocks", 256, knock_shape)};
 static const struct field restart[] = {TEXT("reason", 32)};
 static const struct field closed[] = {TEXT("reason", 32), TEXT("title", 256), MAYBE_UINT("by", UINT32_MAX)};
 
+static const struct field recording[] = {TEXT("state", 8), TEXT("recording", 32), BOOL("required"),
+                                         TEXT("why", 256)};
+
 #define ROW(number, name, who, bytes, fields) [number] = {name, who, bytes, SHAPE_OF(fields)}
 
 static const struct room_row rows[ROOM_MESSAGE_COUNT] = {
@@ -132,6 +145,7 @@ static const struct room_row rows[ROOM_MESSAGE_COUNT] = {
     ROW(ROOM_LOCK, "lock", ACTOR_KEEPER, 256, lock),
     ROW(ROOM_ADMIT, "admit", ACTOR_KEEPER, 256, admit),
     ROW(ROOM_END, "end", ACTOR_KEEPER, 256, only_id),
+    ROW(ROOM_CONSENT, "consent", ACTOR_KEEPER, 6 * ROOM_CONSENT_MAX + 512, consent),
     ROW(ROOM_JOINED, "joined", ACTOR_NONE, 0, joined),
     ROW(ROOM_OK, "ok", ACTOR_NONE, 0, only_id),
     ROW(ROOM_ERROR, "error", ACTOR_NONE, 0, error),
@@ -153,6 +167,7 @@ static const struct room_row rows[ROOM_MESSAGE_COUNT] = {
     ROW(ROOM_RESTART, "restart", ACTOR_NONE, 0, restart),
     ROW(ROOM_CLOSED, "closed", ACTOR_NONE, 0, closed),
     ROW(ROOM_PONG, "pong", ACTOR_NONE, 0, only_id),
+    ROW(ROOM_RECORDING, "recording", ACTOR_NONE, 0, recording),
 };
 
 const struct room_row *room_row(unsigned m)

@@ -18,11 +18,12 @@ enum room_message {
     ROOM_REACT,    /* engine */
     ROOM_LEAVE,    /* engine */
     ROOM_PING,     /* front */
-    ROOM_KICK,     /* keeper decides, then the engine acts; so the next five */
+    ROOM_KICK,     /* keeper decides, then the engine acts; so the next six */
     ROOM_MUTE_MEMBER,
     ROOM_LOCK,
     ROOM_ADMIT,
     ROOM_END,
+    ROOM_CONSENT, /* keeper */
     ROOM_CLIENT_LAST = 31,
     /* from the server */
     ROOM_JOINED = 32,
@@ -46,6 +47,7 @@ enum room_message {
     ROOM_RESTART,
     ROOM_CLOSED,
     ROOM_PONG,
+    ROOM_RECORDING,
     ROOM_MESSAGE_COUNT
 };
 
@@ -60,6 +62,7 @@ struct room_row {
 
 #define ROOM_SDP_MAX     (256 * 1024)
 #define ROOM_TEXT_MAX    4096 /* bytes of one chat message */
+#define ROOM_CONSENT_MAX 800  /* bytes of the sentence somebody agreed to */
 #define ROOM_NAME_MAX    128  /* bytes of a display name */
 #define ROOM_TOKEN_MAX   4096
 #define ROOM_SLOTS_MAX   128

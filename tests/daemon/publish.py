@@ -6,6 +6,7 @@ import asyncio, fractions, sys
 try:
     import av, numpy
     from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
+    from aiortc.mediastreams import MediaStreamError
 except ImportError:
     sys.exit(77)
 

@@ -77,7 +77,7 @@ def openapi(s):
     bodies = {("post", "/rooms"): {"name": "made", "class": "governed"}, ("post", "/rooms/{room}/tokens"): {"name": "x"},
               ("post", "/rooms/{room}/guest"): {"name": "y"}, ("post", "/explain"): {"who": "anonymous", "verb": "join", "object": "doc"}}
     rows = [(method, path, o) for path, of in doc["paths"].items() for method, o in of.items()]
-    last = [("get", "/recordings/{item}"), ("get", "/recordings/{item}/bytes"), ("delete", "/recordings/{item}"), ("delete", "/rooms/{room}/members/{item}"), ("delete", "/rooms/{room}/barred/{item}"), ("delete", "/rooms/{room}")]
+    last = [("get", "/recordings/{item}"), ("get", "/recordings/{item}/bytes"), ("get", "/recordings/{item}/consents"), ("delete", "/recordings/{item}"), ("delete", "/rooms/{room}/members/{item}"), ("delete", "/rooms/{room}/barred/{item}"), ("delete", "/rooms/{room}")]
     rows.sort(key=lambda r: last.index(r[:2]) if r[:2] in last else -1)
     good, recorded = 0, []
     for method, path, o in rows:
@@ -113,6 +113,7 @@ with Server(binary, "--engines", "1", "--turn", f"127.0.0.1:{free_port()}") as s
     metrics(s)
     examples("api.md", s)
     examples("audit.md", s, 2)
+    examples("recording.md", s, 1)
     examples("operators.md", s)
 print(f"{passed} passed, {failed} failed")
 sys.exit(failed != 0)

@@ -84,6 +84,47 @@ def exported(s, number, folder):
     return sorted(os.listdir(folder))
 
 
+def verify(folder, *more):
+    return run(binary, "archive", "verify", folder, *more)
+
+
+def evidence(s, folder, names):
+    """Row 71: changes of what was exported, and what the checker says of them; it needs no server."""
+    code, text, told = verify(folder, "--json")
+    check("the export is whole", code == 0, told)
+    key = json.loads(text)["key"] if code == 0 else ""
+    check("under the key that is kept elsewhere", verify(folder, "--key", key)[0] == 0)
+    check("and no other", verify(folder, "--key", "00" * 32)[0] == 1)
+    rng, missed, tried = random.Random(71), [], 0
+    sources = [n for n in names if n.endswith((".webm", ".json", ".jsonl"))] + ["proof.json"]
+    for i in range(400):
+        name = rng.choice(sources)
+        path = os.path.join(folder, name)
+        good = open(path, "rb").read()
+        if not good:
+            continue
+        bad, kind, at = bytearray(good), rng.randrange(4), rng.randrange(len(good))
+        if kind == 0:
+            bad[at] ^= 1 << rng.randrange(8)
+        elif kind == 1:
+            del bad[at:]
+        elif kind == 2:
+            bad[at:at] = bytes([rng.randrange(256)])
+        else:
+            bad += bytes([rng.randrange(256)])
+        spaces = name.endswith("proof.json") and (kind == 3 or at >= len(good) - 1)  # white space after the object says nothing
+        if bad == good or spaces:
+            continue
+        open(path, "wb").write(bad)
+        tried += 1
+        if verify(folder)[0] != 1:
+            missed.append((name, kind, at))
+        open(path, "wb").write(good)
+    check("every change is noticed", not missed and tried > 300, missed)
+    check("whole again", verify(folder)[0] == 0)
+    print(f"row 71: {tried} changes of an export, {len(missed)} not noticed")
+
+
 async def a_meeting(s, folder):
     red = (200, 40, 40)
     one, path_one = await publisher(s, "meeting", COLOUR, 440)
@@ -126,6 +167,7 @@ async def a_meeting(s, folder):
     check("the tones are those that were sent", len(tones) == 2 and near(tones, (440, 880), 12), tones)
     later = [t["from"] for t in manifest["tracks"] if t["source"] == "camera"]
     check("the second came two seconds later", 1500 < later[1] - later[0] < 4500, later)
+    evidence(s, folder, names)
     lines = [json.loads(l) for l in open(os.path.join(folder, "timeline.jsonl"))]
     what = [l["what"] for l in lines]
     check("the timeline", what.count("track") == 4 and "join" in what and "here" in what and what[-1] == "end", what)
@@ -203,6 +245,8 @@ async def killed(s, rng, whole):
         check("at most 2 s are lost", max(lost) < 2.0, lost)
         if not whole:
             check("and it went on", len([n for n in names if n.startswith("p2-") and n.endswith(".webm")]) == 2, names)
+        code, _, told = await soon(lambda: verify(folder))
+        check("the whole of it verifies", code == 0, told)
     return max(lost)
 
 

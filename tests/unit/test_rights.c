@@ -36,11 +36,13 @@ static int reference(const struct facts *f)
         return 0;
     if (f->verb == VERB_KICK && f->object.self) return 0;
     if (f->verb == VERB_TOKEN && f->object.exceeds && !op) return 0;
-    if (f->verb == VERB_RECORD && (f->room.of_class != CLASS_GOVERNED || f->room.recording == RECORDING_FORBIDDEN)) return 0;
+    if (f->verb == VERB_RECORD &&
+        (f->room.of_class != CLASS_GOVERNED || f->room.recording == RECORDING_FORBIDDEN))
+        return 0;
     if (f->verb == VERB_RECORD && !f->archive) return 0;
     if (f->verb == VERB_UNRECORD && (!f->object.there || f->room.recording == RECORDING_REQUIRED)) return 0;
     bool of_recording = f->verb == VERB_RECORDING || f->verb == VERB_PLAY || f->verb == VERB_SHRED;
-    if (of_recording && !f->object.there) return 0;
+    if ((of_recording || f->verb == VERB_CONSENT) && !f->object.there) return 0;
     if (f->verb == VERB_SHRED && f->object.self) return 0;
     if (op) return 1;
     bool admin = tok && (f->who.can & CAN_ADMIN);
@@ -65,7 +67,8 @@ static int reference(const struct facts *f)
     }
     if (admin && (f->who.all_rooms || f->who.this_room)) return 1;
     bool here = tok && f->who.this_room && f->room.there;
-    if (f->verb == VERB_SHOW || f->verb == VERB_RELAY) return here && f->who.can & CAN_JOIN;
+    if (f->verb == VERB_SHOW || f->verb == VERB_RELAY || f->verb == VERB_CONSENT)
+        return here && f->who.can & CAN_JOIN;
     if (f->verb == VERB_MEMBERS && here && f->who.can & CAN_JOIN && f->room.rule != RULE_LOBBY) return 1;
     return f->verb != VERB_CLOSE && here && mod;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The call: joins the room to the screen. */
-import type { CallQuality, FrameSealer, Member, RoomPolicy } from '../sdk/index.ts';
-import { openScreen, Room } from '../sdk/index.ts';
+import type { CallQuality, FrameSealer, Member, Recording, RoomPolicy } from '../sdk/index.ts';
+import { openScreen, Problem, Room } from '../sdk/index.ts';
 import { Chat } from './chat.ts';
 import { choices, keep } from './choices.ts';
 import { Bar } from './controls.ts';
@@ -10,7 +10,7 @@ import { ended } from './ended.ts';
 import { header, live, show } from './frame.ts';
 import { Keys } from './keys.ts';
 import type { LocalMedia } from './local.ts';
-import { ask, closeMenu, openMenu } from './menu.ts';
+import { ask, closeAsked, closeMenu, openMenu } from './menu.ts';
 import type { MenuItem } from './menu.ts';
 import { keysPanel, peoplePanel, pill, settingsPanel, statsPanel, whoPanel } from './panels.ts';
 import { Stage } from './stage.ts';
@@ -42,7 +42,8 @@ const WAY_OUT_AFTER_MS = 30000;
 /** Waits in the room's door: nothing of the call is shown before the server let us in. */
 export async function call(options: CallOptions): Promise<void> {
   const room = new Room({
-    room: options.room, token: options.token, renewToken: options.renew, expect: options.policy.class, sealer: options.sealer,
+    room: options.room, token: options.token, renewToken: options.renew, expect: options.policy.class, policy: options.policy.bytes,
+    sealer: options.sealer,
   });
   let screen: CallScreen | undefined;
   const stop = room.on('entered', () => {
@@ -97,6 +98,8 @@ class CallScreen {
   #mutedSpeech = 0;
   #mutedTold = 0;
   #bannerDrawn = '';
+  /** the recording that was agreed to, and by which sentence */
+  #agreed: { recording: string; text: string } | undefined;
   #wake: { release: () => Promise<void> } | undefined;
 
   constructor(room: Room, o: CallOptions) {
@@ -197,6 +200,7 @@ class CallScreen {
     room.on('reacted', ({ member, emoji }) => this.#stage.react(member, emoji));
     room.on('asked', ({ source, by }) => this.#asked(source, by));
     room.on('locked', ({ locked }) => tell(t(locked ? 'live.locked' : 'live.unlocked')));
+    room.on('recording', ({ recording }) => this.#recorded(recording));
     room.on('knocks', ({ knocks }) => {
       const last = knocks.at(-1);
       if (last) tell(t('live.knock', { name: last.name }));
@@ -259,6 +263,40 @@ class CallScreen {
     live.polite(text);
     this.#show(text);
     this.#draw();
+  }
+
+  /** Nothing of ours is passed on before we agree: who came in under a recording agreed by coming in, others are asked. */
+  #recorded(recording: Recording): void {
+    const before = this.#agreed && this.#agreed.recording === recording.recording ? this.#agreed.text : undefined;
+    const text = before ?? (this.#o.policy.facts['recording'] === 'required' ? t('pre.consent.recorded') : undefined);
+    closeAsked();
+    if (recording.state === 'on' && text !== undefined) void this.#agree(recording, text);
+    else if (recording.state === 'on') {
+      live.alert(t('rec.ask.h2'));
+      ask(t('rec.ask.h2'), t('rec.ask'), [
+        { text: t('rec.agree'), kind: 'primary', act: () => void this.#agree(recording, t('rec.ask')) },
+        { text: t('end.leave'), kind: 'secondary', act: () => this.#room.leave() },
+      ]);
+    } else if (recording.state === 'off' && this.#agreed) {
+      this.#agreed = undefined;
+      live.polite(t('rec.ended'));
+      this.#show(recording.why || t('rec.ended'));
+    }
+    this.#draw();
+  }
+  async #agree(recording: Recording, text: string): Promise<void> {
+    const first = this.#agreed?.recording !== recording.recording;
+    this.#agreed = { recording: recording.recording, text };
+    await this.#room.consent(true, text);
+    if (first) live.polite(t('rec.on'));
+    this.#draw();
+  }
+  async #record(on: boolean): Promise<void> {
+    try {
+      await this.#room.record(on);
+    } catch (why) {
+      this.#show(why instanceof Problem && why.title ? why.title : t('live.refused'));
+    }
   }
 
   async #share(): Promise<void> {
@@ -342,6 +380,10 @@ class CallScreen {
     items.push({ text: t('call.fullscreen'), act: () => this.#fullScreen() });
     if (state.can.includes('moderate')) {
       items.push({ text: t(state.info?.locked ? 'menu.unlock' : 'menu.lock'), act: () => this.#room.lock(!state.info?.locked) });
+      if (state.info?.class === 'governed' && this.#o.policy.facts['recording'] === 'allowed') {
+        const on = state.recording?.state === 'on';
+        items.push({ text: t(on ? 'menu.record.stop' : 'menu.record'), act: () => void this.#record(!on) });
+      }
       items.push({ text: t('menu.end'), danger: true, act: () => this.#leave() });
     }
     openMenu(button, items);
@@ -458,15 +500,27 @@ class CallScreen {
     const now = Date.now();
     const mediaAway = state.media === 'lost' && state.mediaLostAt !== undefined ? now - state.mediaLostAt : 0;
     const signallingAway = state.lostAt === undefined ? 0 : now - state.lostAt;
-    const what = mediaAway > MEDIA_SHOWN_AFTER_MS ? (mediaAway > WAY_OUT_AFTER_MS ? 'long' : 'media') : signallingAway > SIGNALLING_SHOWN_AFTER_MS ? 'signalling' : '';
+    const { recording } = state;
+    const asked = recording?.state === 'on' && this.#agreed?.recording !== recording.recording;
+    const about = recording?.state === 'held' ? `held ${recording.why}` : asked ? 'asked' : recording?.state === 'on' && recording.why ? `rec ${recording.why}` : '';
+    const what = mediaAway > MEDIA_SHOWN_AFTER_MS ? (mediaAway > WAY_OUT_AFTER_MS ? 'long' : 'media') : signallingAway > SIGNALLING_SHOWN_AFTER_MS ? 'signalling' : about;
     if (what === this.#bannerDrawn) return;
     this.#bannerDrawn = what;
     set(this.#banner, { hidden: what === '', class: what === 'signalling' ? 'banner' : 'banner banner-stop' });
     if (what === '') return fill(this.#banner);
+    if (what === about && recording) return this.#recordingBanner(recording, asked);
     const text = t(what === 'signalling' ? 'net.signalling' : 'net.lost');
     if (what === 'media') live.alert(text);
     fill(this.#banner, icon('warn', 20), h('p', {}, text), ...(what === 'long' ? [
       h('button', { class: 'secondary small', type: 'button', onclick: () => this.#room.tryNow() }, t('net.try')),
+      h('button', { class: 'secondary small', type: 'button', onclick: () => this.#room.leave() }, t('call.leave'))] : []));
+  }
+
+  #recordingBanner(recording: Recording, asked: boolean): void {
+    const text = recording.state === 'held' ? t('rec.held', { why: recording.why }) : asked ? t('rec.waits') : t('rec.trouble', { why: recording.why });
+    live.alert(text);
+    fill(this.#banner, icon('warn', 20), h('p', {}, text), ...(asked ? [
+      h('button', { class: 'primary small', type: 'button', onclick: () => void this.#agree(recording, t('rec.ask')) }, t('rec.agree')),
       h('button', { class: 'secondary small', type: 'button', onclick: () => this.#room.leave() }, t('call.leave'))] : []));
   }
 

@@ -76,6 +76,11 @@ export function openMenu(button: HTMLElement, items: readonly MenuItem[]): void 
   (buttons.find((b) => b.getAttribute('aria-checked') === 'true') ?? buttons[0])?.focus();
 }
 
+/** Takes a question away that answered itself. */
+export function closeAsked(): void {
+  document.querySelector<HTMLDialogElement>('dialog.ask[open]')?.close();
+}
+
 /** A modal question; the answers come as buttons, the safest first. */
 export function ask(title: string, text: string, answers: readonly { text: string; kind: 'primary' | 'secondary' | 'stop'; act?: () => void }[]): void {
   const dialog = h('dialog', { class: 'ask', 'aria-labelledby': 'ask-title' }, h('h2', { id: 'ask-title' }, title), h('p', {}, text),

@@ -85,7 +85,8 @@ export async function prejoin(room: string, fragment: string, go: (path: string)
     'aria-describedby': 'name-trouble', readonly: given !== undefined && nameIn(given) !== undefined,
   });
   const trouble = h('p', { class: 'trouble', id: 'name-trouble', role: 'alert' });
-  const recorded = policy.facts['recording'] === true || policy.facts['recording'] === 'required';
+  const recording = policy.facts['recording'];
+  const recorded = recording === true || recording === 'required';
   const able = policy.class === 'governed' || (sealed && canSealHere() && invitation !== '');
   const joinText = t(recorded || policy.class === 'witnessed' ? 'pre.agree' : 'pre.join');
   const join = h('button', { class: 'primary', type: 'submit', disabled: !able }, joinText);
@@ -132,7 +133,7 @@ export async function prejoin(room: string, fragment: string, go: (path: string)
       h('form', { class: 'pre-form', onsubmit: (e) => { e.preventDefault(); if (able) void enter(); } },
         h('label', { for: 'name' }, t('pre.name')), name, trouble,
         h('p', { class: 'consent' }, !able ? t(sealed ? (canSealHere() ? 'pre.nolink' : 'pre.cannot.seal') : 'pre.class.unbuilt')
-          : policy.class === 'governed' ? t(recorded ? 'pre.consent.recorded' : 'pre.consent.governed') : t('pre.sealed.first')),
+          : policy.class === 'governed' ? t(recorded ? 'pre.consent.recorded' : recording === 'allowed' ? 'pre.consent.governed' : 'pre.consent.never') : t('pre.sealed.first')),
         h('div', { class: 'row' }, join, h('button', { class: 'secondary', type: 'button', onclick: () => go('/') }, t('pre.dont'))))));
   show({
     element,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What a room tells the page, and the small emitter that tells it. */
-import type { Knock, Level, Member, Source, Track } from './protocol.ts';
+import type { Knock, Level, Member, Recording, Source, Track } from './protocol.ts';
 import type { Closed, Said } from './session.ts';
 
 export type RoomEvent =
@@ -20,6 +20,8 @@ export type RoomEvent =
   /** A moderator asks us to stop a source; the SDK has muted it already. */
   | { readonly type: 'asked'; readonly what: string; readonly source: Source; readonly by?: Member }
   | { readonly type: 'locked'; readonly locked: boolean; readonly by?: Member }
+  /** Recording began, ended or is in trouble. While it is `on`, nothing of ours is passed on before `room.consent(true, …)`. */
+  | { readonly type: 'recording'; readonly recording: Recording }
   | { readonly type: 'knocks'; readonly knocks: readonly Knock[] }
   /** The server did not do what was asked; `title` says what to do. */
   | { readonly type: 'refused'; readonly code: string; readonly title: string }

@@ -12,7 +12,7 @@ export interface RoomPolicy {
   readonly name: string;
   /** everything the server said, for facts beyond class and name */
   readonly facts: Readonly<Record<string, unknown>>;
-  /** sealed, witnessed, direct: the signed policy's own bytes */
+  /** the policy's own bytes: signed in sealed, witnessed and direct rooms; what a consent to being recorded names in governed ones */
   readonly bytes?: Uint8Array;
 }
 
@@ -64,11 +64,22 @@ export async function roomPolicy(room: string, server?: string): Promise<RoomPol
     const bytes = new Uint8Array(await response.arrayBuffer());
     return { class: 'sealed', name: room, facts: {}, bytes };
   }
-  const body: unknown = await response.json();
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  let body: unknown;
+  try {
+    body = JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    throw new Problem(502, '', 'unreadable');
+  }
   const facts = typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {};
   const found = CLASSES.find((c) => c === facts['class']);
   if (!found) throw new Problem(502, '', 'unreadable');
-  return { class: found, name: typeof facts['name'] === 'string' ? facts['name'] : room, facts };
+  return { class: found, name: typeof facts['name'] === 'string' ? facts['name'] : room, facts, bytes };
+}
+
+/** Begins or ends the recording of a governed room; the token moderates it. */
+export async function record(room: string, on: boolean, token: string, server?: string): Promise<void> {
+  await ask(`/api/v1/rooms/${encodeURIComponent(room)}/recording`, { method: on ? 'POST' : 'DELETE', headers: { authorization: `Bearer ${token}` } }, server);
 }
 
 /** A token for an hour, where the room lets guests in by its link. */

@@ -3,7 +3,7 @@ export { Room } from './room.ts';
 export type { RoomOptions } from './room.ts';
 export type { EventOf, RoomEvent } from './events.ts';
 export type {
-  ClientMessage, IceServer, Kind, Knock, Level, Member, RoomClass, RoomInfo, Sending, ServerMessage, Show, Slot, Source, Track,
+  ClientMessage, IceServer, Kind, Knock, Level, Member, Recording, RoomClass, RoomInfo, Sending, ServerMessage, Show, Slot, Source, Track,
 } from './protocol.ts';
 export { readServerMessage, SOURCES } from './protocol.ts';
 export type { Closed, Effect, Input, MediaPhase, Phase, Said, Sends, SessionState, Stepped } from './session.ts';
@@ -17,3 +17,5 @@ export type { RoomPolicy } from './http.ts';
 export { createRoom, guestToken, namedToken, Problem, roomPolicy } from './http.ts';
 export type { CallQuality, Grade, ReceivedQuality } from './stats.ts';
 export { gradeOf, Quality } from './stats.ts';
+export type { ConsentFacts, SignedConsent } from './consent.ts';
+export { consentBytes, ConsentKey } from './consent.ts';

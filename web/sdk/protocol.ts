@@ -53,6 +53,15 @@ export interface Knock {
   readonly knock: number;
   readonly name: string;
 }
+/** Whether the meeting is recorded. `held`: it has to be and can't be now, so nothing is passed on. */
+export interface Recording {
+  readonly state: 'off' | 'on' | 'held';
+  /** the recording's id; empty unless `on` */
+  readonly recording: string;
+  readonly required: boolean;
+  /** one sentence where something is wrong */
+  readonly why: string;
+}
 export interface Sending {
   readonly mid: string;
   readonly source: Source;
@@ -73,7 +82,17 @@ export type ClientMessage =
   | { readonly type: 'mute_member'; readonly member: number; readonly source: Source }
   | { readonly type: 'lock'; readonly locked: boolean }
   | { readonly type: 'admit'; readonly knock: number; readonly admit: boolean }
-  | { readonly type: 'end' };
+  | { readonly type: 'end' }
+  | {
+      readonly type: 'consent';
+      readonly recording: string;
+      readonly agreed: boolean;
+      readonly at: number;
+      readonly policy: string;
+      readonly text: string;
+      readonly key: string;
+      readonly signature: string;
+    };
 
 export type ServerMessage =
   | {
@@ -105,7 +124,8 @@ export type ServerMessage =
   | { readonly type: 'knocks'; readonly knocks: readonly Knock[] }
   | { readonly type: 'restart'; readonly reason: string }
   | { readonly type: 'closed'; readonly reason: string; readonly title: string; readonly by?: number }
-  | { readonly type: 'pong'; readonly id: number };
+  | { readonly type: 'pong'; readonly id: number }
+  | ({ readonly type: 'recording' } & Recording);
 
 type Check = (v: unknown) => boolean;
 const uint: Check = (v) => typeof v === 'number' && Number.isSafeInteger(v) && v >= 0;
@@ -151,6 +171,7 @@ const rows: Readonly<Record<ServerMessage['type'], Check>> = {
   restart: shape({ reason: text }),
   closed: shape({ reason: text, title: text, by: maybe(uint) }),
   pong: shape({ id: uint }),
+  recording: shape({ state: one('off', 'on', 'held'), recording: text, required: bool, why: text }),
 };
 
 /** The message in a text frame, or undefined when it is none of ours or a member is missing or of another kind. */

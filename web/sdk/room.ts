@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The I/O shell around the session: socket, peer connection, devices, timers. Decides nothing; `session.ts` does. */
+import { ConsentKey } from './consent.ts';
 import type { EventOf, RoomEvent } from './events.ts';
 import { Emitter } from './events.ts';
+import { record } from './http.ts';
 import type { ClientMessage, RoomClass, Sending, Show, Source } from './protocol.ts';
 import { readServerMessage } from './protocol.ts';
 import type { FrameSealer, SealedMember, SealedState } from './seal.ts';
@@ -21,6 +23,8 @@ export interface RoomOptions {
   readonly server?: string;
   /** The class this device expects. Another one in the server's answer ends the session before any media. */
   readonly expect?: RoomClass;
+  /** The policy's bytes (`roomPolicy`): an answer to being recorded names them. */
+  readonly policy?: Uint8Array;
   /** Who holds the keys of a sealed, witnessed or direct room. */
   readonly sealer?: FrameSealer;
   /** Called when the token expired; gives a new one. */
@@ -38,6 +42,7 @@ export class Room {
   readonly #playback: Playback;
   readonly #local = new Map<Source, MediaStreamTrack>();
   readonly #quality = new Quality();
+  readonly #consentKey = new ConsentKey();
   #state: SessionState;
   #sealed: SealedState | undefined;
   #shown: { of: SessionState; by: SealedState | undefined; state: SessionState } | undefined;
@@ -173,6 +178,19 @@ export class Room {
   /** Ends the meeting for everyone. */
   end(): void {
     this.#say({ type: 'end' });
+  }
+  /** Answers the recording that runs: `text` is the sentence that was shown. Nothing of ours is passed on before a yes. */
+  async consent(agreed: boolean, text: string): Promise<void> {
+    const { recording, me, room } = this.#state;
+    if (!recording?.recording || me === undefined) return;
+    const at = this.#now();
+    const facts = { recording: recording.recording, room, member: me, policy: this.#options.policy ?? new Uint8Array(0), agreed, at, text };
+    const signed = await this.#consentKey.sign(facts);
+    if (this.#state.me === me) this.#say({ type: 'consent', recording: facts.recording, agreed, at, text, ...signed });
+  }
+  /** Begins or ends the recording of this room (right: moderate). Rejects with a Problem. */
+  async record(on: boolean): Promise<void> {
+    await record(this.#state.room, on, this.#state.token, this.#options.server);
   }
   /** Tries at once what would be tried later. */
   tryNow(): void {

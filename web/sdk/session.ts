@@ -4,7 +4,7 @@
  * time and chance come in with the inputs, and what has to be done comes out as effects, which `room.ts` carries out.
  */
 import type {
-  ClientMessage, IceServer, Knock, Member, RoomClass, RoomInfo, Sending, ServerMessage, Show, Source, Track,
+  ClientMessage, IceServer, Knock, Member, Recording, RoomClass, RoomInfo, Sending, ServerMessage, Show, Source, Track,
 } from './protocol.ts';
 import { SOURCES } from './protocol.ts';
 import type { RoomEvent } from './events.ts';
@@ -61,6 +61,7 @@ export interface SessionState {
   readonly me?: number;
   readonly can: readonly string[];
   readonly info?: RoomInfo;
+  readonly recording?: Recording;
   readonly ice: readonly IceServer[];
   readonly members: ReadonlyMap<number, Member>;
   readonly tracks: ReadonlyMap<number, Track>;
@@ -233,7 +234,7 @@ function joined(t: Turn, m: Extract<ServerMessage, { type: 'joined' }>): void {
     return;
   }
   t.set({
-    phase: 'in', entered: true, attempt: 0, lostAt: undefined, me: m.member, can: m.can, info: m.room, ice: m.ice,
+    phase: 'in', entered: true, attempt: 0, lostAt: undefined, me: m.member, can: m.can, info: m.room, recording: undefined, ice: m.ice,
     members: new Map(m.members.map((x) => [x.member, x])), tracks: new Map(m.tracks.map((x) => [x.track, x])),
     pingAt: t.now + PING_MS, silentAt: undefined,
   });
@@ -367,6 +368,10 @@ function message(t: Turn, m: ServerMessage, chance: number): void {
     case 'locked':
       if (t.state.info) t.set({ info: { ...t.state.info, locked: m.locked } });
       return t.event({ type: 'locked', locked: m.locked, by: t.state.members.get(m.by) });
+    case 'recording':
+      t.set({ recording: { state: m.state, recording: m.recording, required: m.required, why: m.why } });
+      if (t.state.info) t.set({ info: { ...t.state.info, recording: m.state === 'on' } });
+      return t.event({ type: 'recording', recording: m });
     case 'knocks': t.set({ knocks: m.knocks }); return t.event({ type: 'knocks', knocks: m.knocks });
     case 'restart': // the engine died; this socket lives
       t.set({ media: t.state.media === 'none' ? 'none' : 'lost', mediaLostAt: t.state.mediaLostAt ?? t.now });
