@@ -3,6 +3,7 @@
 
 #include "app/log.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #define BEGIN_WITHIN (12 * USEC_S)
@@ -435,6 +436,7 @@ void api_unrecord(struct question *q)
     struct live_recording *l = record_of(k, span_str(q->a.room));
     q->a.facts.object.there = l != NULL;
     if (!api_allowed(q, "") || !api_done(q, OK)) return;
+    assert(l); /* policy says no to what is not there */
     end_now(k, l);
     api_answer(k, q->origin, 204, "", "", SPAN_NONE);
 }
