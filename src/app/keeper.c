@@ -211,6 +211,11 @@ void keeper_drain(struct keeper *k)
     audit_drain(k);
 }
 
+bool keeper_ready(const struct keeper *k)
+{
+    return k->vault && k->settled;
+}
+
 bool keeper_empty(const struct keeper *k)
 {
     return k->inside == 0 && k->waiting == 0;

@@ -47,6 +47,8 @@ void keeper_lost(struct keeper *k, enum role who, uint16_t index);
 usec keeper_turn(struct keeper *k, usec now);
 /* Takes nobody new; tells everybody inside. */
 void keeper_drain(struct keeper *k);
+/* It knows the vault's keys and who was here before it: rooms can be made and entered. */
+bool keeper_ready(const struct keeper *k);
 bool keeper_empty(const struct keeper *k);
 void keeper_stats(const struct keeper *k, struct writer *w);
 /* The vault's keys are here, so that tokens can be checked and made. */

@@ -143,6 +143,10 @@ static void drain(void *state)
 {
     keeper_drain(((struct keeper_role *)state)->keeper);
 }
+static bool ready(const void *state)
+{
+    return keeper_ready(((const struct keeper_role *)state)->keeper);
+}
 static bool drained(const void *state)
 {
     return keeper_empty(((const struct keeper_role *)state)->keeper);
@@ -158,4 +162,13 @@ static void end(void *state)
     mem_free(r);
 }
 
-const struct role_work keeper_work = {start, message, met, lost, turn, stats, drain, drained, end};
+const struct role_work keeper_work = {.start = start,
+                                      .message = message,
+                                      .ready = ready,
+                                      .met = met,
+                                      .lost = lost,
+                                      .turn = turn,
+                                      .stats = stats,
+                                      .drain = drain,
+                                      .drained = drained,
+                                      .end = end};

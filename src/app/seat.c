@@ -22,7 +22,7 @@ struct seat_inside {
     struct ipc_link *parent;
     struct neighbour near[ROLE_COUNT + SEAT_ENGINES_MAX]; /* engines from ROLE_COUNT on */
     uint8_t *config;
-    bool started, draining, said_drained;
+    bool started, draining, said_drained, said_ready;
     usec next_stats;
     int exit_code;
 };
@@ -127,6 +127,14 @@ static void new_config(struct seat_inside *in, struct span body)
     in->seat->config = SPAN(copy, body.n);
 }
 
+/* Once: the parent tells the world that the server serves when every role has said so. */
+static void say_ready(struct seat_inside *in)
+{
+    if (in->said_ready || (in->work->ready && !in->work->ready(in->state))) return;
+    in->said_ready = true;
+    if (ipc_send(in->parent, IPC_READY, 0, SPAN_NONE)) stop(in, 1);
+}
+
 static void start(struct seat_inside *in)
 {
     if (in->started) return;
@@ -142,7 +150,7 @@ static void start(struct seat_inside *in)
         struct neighbour *n = &in->near[i];
         if (n->link && in->work->met) in->work->met(in->state, n->role, n->index);
     }
-    if (ipc_send(in->parent, IPC_READY, 0, SPAN_NONE)) stop(in, 1);
+    say_ready(in);
 }
 
 static void parent_got(void *ctx, struct ipc_link *l, const struct ipc_got *g)
@@ -198,6 +206,7 @@ static usec turn(void *ctx, usec now)
     struct seat_inside *in = ctx;
     if (!in->started) return USEC_NEVER;
     usec until = in->work->turn ? in->work->turn(in->state, now) : USEC_NEVER;
+    say_ready(in);
     if (now >= in->next_stats) send_stats(in, now);
     if (in->draining && !in->said_drained && (!in->work->drained || in->work->drained(in->state))) {
         in->said_drained = true;

@@ -50,6 +50,7 @@ struct role_work {
      */
     enum err (*start)(struct seat *s, void **state);
     void (*message)(void *state, const struct seat_got *got);
+    bool (*ready)(const void *state); /* what it needs of its neighbours is there; NULL = from the start */
     void (*met)(void *state, enum role who, uint16_t index);  /* a neighbour can be spoken to; may be NULL */
     void (*lost)(void *state, enum role who, uint16_t index); /* it is gone, with all it knew; may be NULL */
     usec (*turn)(void *state, usec now);          /* after each batch; when it wants to be called */
