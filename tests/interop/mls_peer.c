@@ -149,6 +149,8 @@ static enum err do_join(void)
     struct person *p = peer(1);
     struct group_conf c = conf();
     struct join_with with = {&p->key, hex(2), hex(3), &shared, shared.id.n ? 1 : 0};
+    group_free(p->g);
+    p->g = NULL;
     enum err e = group_join(&c, &with, &p->g);
     return e ? e : know_psk(p);
 }
