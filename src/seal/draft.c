@@ -1,50 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Making messages, in steps between which somebody signs (declared in group.h). */
-#include "seal/group_inner.h"
+#include "seal/draft_inner.h"
 
 #include "base/mem.h"
 #include "seal/leaf.h"
 #include "seal/welcome.h"
 
-enum draft_kind { DRAFT_KEY_PACKAGE, DRAFT_PROPOSAL, DRAFT_COMMIT, DRAFT_APPLICATION, DRAFT_INFO };
-enum draft_stage { STAGE_LEAF, STAGE_PACKAGE, STAGE_FRAME, STAGE_INFO, STAGE_DONE };
-
-struct draft {
-    enum draft_kind kind;
-    enum draft_stage stage;
-    struct group *g; /* NULL for a key package */
-    uint64_t epoch;
-    struct suite suite;
-    struct blob tbs, signer; /* what is to be signed, and the public key for it */
-    struct blob leaf;        /* without its signature, then with */
-    struct secret leaf_priv, init_priv;
-    uint8_t leaf_pub[CRYPTO_PUBLIC_MAX], init_pub[CRYPTO_PUBLIC_MAX];
-    struct blob package; /* a key package without its signature */
-    struct blob body, authenticated_data;
-    struct mls_signed content;
-    bool in_public;
-    struct mls_proposal proposal;
-    struct blob values; /* by-value proposals one after another */
-    struct proposals list;
-    bool has_path, tree_apart, has_adds, dead;
-    struct epoch *next;
-    struct applied applied;
-    struct treekem_made made;
-    struct secret psk, joiner;
-    struct blob info;
-    struct blob message, welcome;
-};
-
 void draft_free(struct draft *d)
 {
     if (!d) return;
-    struct blob *all[] = {&d->tbs,    &d->signer, &d->leaf,    &d->package, &d->body, &d->authenticated_data,
-                          &d->values, &d->info,   &d->message, &d->welcome};
+    struct blob *all[] = {
+        &d->tbs,    &d->signer, &d->leaf,    &d->package, &d->body,    &d->authenticated_data,
+        &d->values, &d->info,   &d->message, &d->welcome, &d->group_id};
     for (size_t i = 0; i < COUNT_OF(all); i++)
         blob_drop(all[i]);
     epoch_free(d->next);
     proposals_drop(&d->list);
     applied_drop(&d->applied);
+    if (d->own_group) group_free(d->g);
     secret_wipe(d, sizeof *d);
     mem_free(d);
 }
@@ -61,8 +34,13 @@ static struct draft *draft_new(struct group *g, enum draft_kind kind, enum err *
     d->g = g;
     d->epoch = g->now->number;
     d->suite = g->suite;
-    *e = tree_leaf(&g->now->tree, g->now->own.leaf, &own) ? blob_copy(&d->signer, own.signature_key)
-                                                          : ERR_STATE;
+    d->from = MLS_MEMBER;
+    d->sender = g->now->own.leaf;
+    d->init = g->now->keys.init;
+    *e = blob_copy(&d->group_id, blob_span(&g->now->group_id));
+    if (*e == OK)
+        *e = tree_leaf(&g->now->tree, g->now->own.leaf, &own) ? blob_copy(&d->signer, own.signature_key)
+                                                              : ERR_STATE;
     if (*e == OK) return d;
     draft_free(d);
     return NULL;
@@ -70,7 +48,7 @@ static struct draft *draft_new(struct group *g, enum draft_kind kind, enum err *
 
 /* ---- signatures ---- */
 
-static enum err want(struct draft *d, enum draft_stage stage, struct span label, struct span content)
+enum err draft_want(struct draft *d, enum draft_stage stage, struct span label, struct span content)
 {
     struct blob room = {0};
     struct span tbs = SPAN_NONE;
@@ -109,14 +87,14 @@ static enum err append_signature(struct blob *bytes, struct span signature)
 
 /* ---- leaves and key packages ---- */
 
-static enum err leaf_start(struct draft *d, const struct mls_leaf *l)
+enum err draft_leaf_start(struct draft *d, const struct mls_leaf *l)
 {
     struct blob tbs = {0};
     struct span id = d->g ? blob_span(&d->g->now->group_id) : SPAN_NONE;
     PACK(&d->leaf) mls_leaf_write_tbs(&k.w, l);
     enum err e = d->leaf.p ? leaf_tbs(l, id, d->g ? d->g->now->own.leaf : 0, &tbs) : ERR_NOMEM;
     if (e) return e;
-    e = want(d, STAGE_LEAF, SPAN_LIT("LeafNodeTBS"), blob_span(&tbs));
+    e = draft_want(d, STAGE_LEAF, SPAN_LIT("LeafNodeTBS"), blob_span(&tbs));
     blob_drop(&tbs);
     return e;
 }
@@ -129,41 +107,46 @@ static enum err leaf_renew(struct draft *d, uint8_t source, struct span parent_h
     l.encryption_key = SPAN(d->leaf_pub, d->suite.npk);
     l.source = source;
     l.parent_hash = parent_hash;
-    return leaf_start(d, &l);
+    return draft_leaf_start(d, &l);
 }
 
-#define LEAF_EXTENSIONS_MAX 16
+enum err draft_leaf_fill(const struct leaf_params *p, struct mspan types, struct mls_leaf *l)
+{
+    static const uint8_t versions[] = {0, MLS_VERSION}, credentials[] = {0, MLS_CREDENTIAL_BASIC},
+                         suites[] = {0, SUITE_X25519_AES128, 0, SUITE_P256_AES128, 0, SUITE_X25519_CHACHA};
+    struct writer w = writer_of(types);
+    for (size_t i = 0; i < p->extension_count; i++)
+        write_u16(&w, p->extension_types[i]);
+    if (w.bad) return ERR_LIMIT;
+    *l = (struct mls_leaf){.signature_key = p->signature_key,
+                           .credential_type = MLS_CREDENTIAL_BASIC,
+                           .credential = p->identity,
+                           .capabilities = {SPAN_OF(versions), SPAN_OF(suites), writer_span(&w), SPAN_NONE,
+                                            SPAN_OF(credentials)},
+                           .source = MLS_SOURCE_KEY_PACKAGE,
+                           .not_before = p->not_before,
+                           .not_after = p->not_after,
+                           .extensions = p->extensions};
+    return mls_extensions_check(p->extensions);
+}
 
 enum err draft_key_package(const struct crypto *c, uint16_t suite, const struct leaf_params *p,
                            struct draft **d)
 {
-    static const uint8_t versions[] = {0, MLS_VERSION}, credentials[] = {0, MLS_CREDENTIAL_BASIC},
-                         suites[] = {0, SUITE_X25519_AES128, 0, SUITE_P256_AES128, 0, SUITE_X25519_CHACHA};
-    uint8_t types[2 * LEAF_EXTENSIONS_MAX];
-    struct writer w = writer_of(MSPAN(types, sizeof types));
-    for (size_t i = 0; i < p->extension_count; i++)
-        write_u16(&w, p->extension_types[i]);
-    if (w.bad) return ERR_LIMIT;
+    uint8_t types[2 * DRAFT_EXTENSIONS_MAX];
+    struct mls_leaf l;
+    enum err e = draft_leaf_fill(p, MSPAN(types, sizeof types), &l);
+    if (e) return e;
     struct draft *new = mem_new(1, sizeof *new);
     if (!new) return ERR_NOMEM;
     new->kind = DRAFT_KEY_PACKAGE;
-    enum err e = suite_init(&new->suite, suite, c);
+    e = suite_init(&new->suite, suite, c);
     if (e == OK && !suite_sign_key_fits(&new->suite, p->signature_key)) e = ERR_FORMAT;
-    if (e == OK) e = mls_extensions_check(p->extensions);
     if (e == OK) e = blob_copy(&new->signer, p->signature_key);
     if (e == OK) e = suite_dh_new(&new->suite, &new->leaf_priv, new->leaf_pub);
     if (e == OK) e = suite_dh_new(&new->suite, &new->init_priv, new->init_pub);
-    struct mls_leaf l = {.encryption_key = SPAN(new->leaf_pub, new->suite.npk),
-                         .signature_key = p->signature_key,
-                         .credential_type = MLS_CREDENTIAL_BASIC,
-                         .credential = p->identity,
-                         .capabilities = {SPAN_OF(versions), SPAN_OF(suites), writer_span(&w), SPAN_NONE,
-                                          SPAN_OF(credentials)},
-                         .source = MLS_SOURCE_KEY_PACKAGE,
-                         .not_before = p->not_before,
-                         .not_after = p->not_after,
-                         .extensions = p->extensions};
-    if (e == OK) e = leaf_start(new, &l);
+    l.encryption_key = SPAN(new->leaf_pub, new->suite.npk);
+    if (e == OK) e = draft_leaf_start(new, &l);
     if (e)
         draft_free(new);
     else
@@ -180,7 +163,7 @@ static enum err package_start(struct draft *d)
     blob_drop(&d->package);
     PACK(&d->package) mls_key_package_write_tbs(&k.w, &p);
     if (!d->package.p) return ERR_NOMEM;
-    return want(d, STAGE_PACKAGE, SPAN_LIT("KeyPackageTBS"), blob_span(&d->package));
+    return draft_want(d, STAGE_PACKAGE, SPAN_LIT("KeyPackageTBS"), blob_span(&d->package));
 }
 
 static enum err package_done(struct draft *d, struct span signature)
@@ -218,27 +201,33 @@ void invitee_drop(struct invitee *i)
 
 /* ---- framing ---- */
 
-static enum err frame_start(struct draft *d, uint8_t type)
+enum err draft_frame_start(struct draft *d, uint8_t type, struct span context)
 {
     struct blob tbs = {0};
     d->content = (struct mls_signed){.wire = d->in_public ? MLS_PUBLIC : MLS_PRIVATE,
-                                     .content = {.group_id = blob_span(&d->g->now->group_id),
+                                     .content = {.group_id = blob_span(&d->group_id),
                                                  .epoch = d->epoch,
-                                                 .from = MLS_MEMBER,
-                                                 .sender = d->g->now->own.leaf,
+                                                 .from = d->from,
+                                                 .sender = d->sender,
                                                  .authenticated_data = blob_span(&d->authenticated_data),
                                                  .type = type,
                                                  .body = blob_span(&d->body)}};
-    enum err e = protect_tbs(&d->content, blob_span(&d->g->now->context), &tbs);
-    if (e == OK) e = want(d, STAGE_FRAME, SPAN_LIT("FramedContentTBS"), blob_span(&tbs));
+    enum err e = protect_tbs(&d->content, context, &tbs);
+    if (e == OK) e = draft_want(d, STAGE_FRAME, SPAN_LIT("FramedContentTBS"), blob_span(&tbs));
     blob_drop(&tbs);
     return e;
 }
 
+static enum err frame_start(struct draft *d, uint8_t type)
+{
+    return draft_frame_start(d, type, d->g ? blob_span(&d->g->now->context) : SPAN_NONE);
+}
+
 static enum err frame_protect(struct draft *d)
 {
-    struct protect p = epoch_protect(d->g->now);
     uint32_t step = d->kind == DRAFT_APPLICATION ? GROUP_PADDING : 1;
+    if (d->from != MLS_MEMBER) return protect_public(NULL, &d->content, &d->message);
+    struct protect p = epoch_protect(d->g->now);
     return d->in_public ? protect_public(&p, &d->content, &d->message)
                         : protect_private(&p, &d->content, step, &d->message);
 }
@@ -268,9 +257,8 @@ enum err draft_application(struct group *g, struct span plain, struct span authe
 
 /* ---- proposals ---- */
 
-/* Fills p from what is asked; an Update's leaf comes from the draft. Nonce is room for a PSK's. */
-static enum err propose_fill(const struct group *g, const struct propose *what, struct mls_proposal *p,
-                             uint8_t nonce[static SUITE_NH])
+enum err draft_fill(const struct suite *s, const struct group *g, const struct propose *what,
+                    struct mls_proposal *p, uint8_t nonce[static SUITE_NH])
 {
     struct mls_message m;
     struct span psk;
@@ -281,12 +269,13 @@ static enum err propose_fill(const struct group *g, const struct propose *what, 
         if ((e = mls_message_read(what->key_package, &m))) return e;
         if (m.wire != MLS_KEY_PACKAGE) return ERR_FORMAT;
         p->add = m.key_package;
-        return key_package_check(&g->suite, &p->add);
+        return key_package_check(s, &p->add);
     case MLS_REMOVE:
         p->remove = what->leaf;
         return OK;
     case MLS_PSK:
-        e = g->suite.crypto->random(g->suite.crypto->ctx, nonce, SUITE_NH);
+        if (!g) return ERR_UNSUPPORTED;
+        e = s->crypto->random(s->crypto->ctx, nonce, SUITE_NH);
         p->psk =
             (struct mls_psk_id){.type = MLS_PSK_EXTERNAL, .id = what->psk_id, .nonce = SPAN(nonce, SUITE_NH)};
         return e ? e : group_psk_of(g, &p->psk, &psk);
@@ -317,7 +306,7 @@ enum err draft_proposal(struct group *g, const struct propose *what, const struc
         e = suite_dh_new(&g->suite, &new->leaf_priv, new->leaf_pub);
         if (e == OK) e = leaf_renew(new, MLS_SOURCE_UPDATE, SPAN_NONE);
     } else if (e == OK) {
-        e = propose_fill(g, what, &p, nonce);
+        e = draft_fill(&g->suite, g, what, &p, nonce);
         if (e == OK) e = proposal_pack(new, &p);
     }
     if (e)
@@ -331,6 +320,11 @@ static enum err proposal_done(struct draft *d)
 {
     uint8_t ref[SUITE_NH];
     struct blob is, bytes = {0};
+    if (!d->g) { /* from outside: nobody here remembers it */
+        enum err x = frame_protect(d);
+        if (x == OK) d->stage = STAGE_DONE;
+        return x;
+    }
     PACK(&is) mls_signed_write(&k.w, &d->content);
     enum err e = is.p ? suite_proposal_ref(&d->suite, blob_span(&is), ref) : ERR_NOMEM;
     blob_drop(&is);
@@ -356,7 +350,7 @@ static enum err list_values(struct draft *d, const struct commit_how *how)
     uint8_t(*nonces)[SUITE_NH] = mem_new(how->count, sizeof *nonces);
     if (!nonces) return ERR_NOMEM;
     for (size_t i = 0; i < how->count && e == OK; i++)
-        e = propose_fill(d->g, &how->proposals[i], &d->list.item[i].is, nonces[i]);
+        e = draft_fill(&d->suite, d->g, &how->proposals[i], &d->list.item[i].is, nonces[i]);
     if (e == OK) {
         PACK(&d->values)
         for (size_t i = 0; i < how->count; i++)
@@ -391,7 +385,7 @@ static bool heard_fits(const struct draft *d, const struct proposal *p, const st
 {
     struct span psk;
     struct proposals one = {(struct proposal *)(uintptr_t)p, 1};
-    struct proposals_in in = {&one, d->g->now, d->g->now->own.leaf, true};
+    struct proposals_in in = {&one, d->g->now, d->g->now->own.leaf, true, NULL};
     uint32_t leaf = p->is.type == MLS_UPDATE ? p->sender : p->is.remove;
     if (proposals_check(&in, NULL) != OK) return false;
     if (p->is.type == MLS_UPDATE || p->is.type == MLS_REMOVE) return !tree_set_has(touched, leaf);
@@ -443,7 +437,7 @@ static enum err list_make(struct draft *d, const struct commit_how *how)
     for (size_t i = 0; i < d->list.n && e == OK; i++)
         d->has_adds = d->has_adds || d->list.item[i].is.type == MLS_ADD;
     d->has_path = !how->no_path || proposals_need_path(&d->list);
-    struct proposals_in in = {&d->list, d->g->now, d->g->now->own.leaf, d->has_path};
+    struct proposals_in in = {&d->list, d->g->now, d->g->now->own.leaf, d->has_path, NULL};
     return e ? e : proposals_check(&in, NULL);
 }
 
@@ -568,7 +562,7 @@ static enum err info_start(struct draft *d, struct epoch *of, bool with_tree, bo
     PACK(&d->info) mls_group_info_write_tbs(&k.w, &i);
     blob_drop(&extensions);
     if (!d->info.p) return ERR_NOMEM;
-    return want(d, STAGE_INFO, SPAN_LIT("GroupInfoTBS"), blob_span(&d->info));
+    return draft_want(d, STAGE_INFO, SPAN_LIT("GroupInfoTBS"), blob_span(&d->info));
 }
 
 enum err draft_group_info(struct group *g, struct draft **d)
@@ -595,7 +589,7 @@ static enum err info_done(struct draft *d)
     return OK;
 }
 
-static enum err psk_ids(const struct draft *d, struct blob *ids)
+enum err draft_psk_ids(const struct draft *d, struct blob *ids)
 {
     PACK(ids)
     for (size_t i = 0; i < d->list.n; i++)
@@ -634,7 +628,7 @@ static enum err commit_welcome(struct draft *d)
     struct joiners j = {0};
     struct blob ids = {0};
     enum err e = joiners_fill(d, &j);
-    if (e == OK) e = psk_ids(d, &ids);
+    if (e == OK) e = draft_psk_ids(d, &ids);
     if (e == OK) {
         struct welcome_seal seal = {&d->joiner, &d->psk, blob_span(&ids), blob_span(&d->info), j.is, j.n};
         e = welcome_write(&d->suite, &seal, &d->welcome);
@@ -650,6 +644,11 @@ static enum err commit_done(struct draft *d)
 {
     struct group *g = d->g;
     struct blob copy = {0};
+    if (d->kind == DRAFT_ENTER) {
+        enum err x = frame_protect(d);
+        if (x == OK) d->stage = STAGE_DONE;
+        return x;
+    }
     if (g->staged) return ERR_STATE;
     enum err e = d->has_adds ? commit_welcome(d) : OK;
     if (e == OK) e = frame_protect(d);
@@ -673,7 +672,7 @@ static enum err commit_done(struct draft *d)
 /* The commit is signed: the next epoch's keys. The signature stays behind the body. */
 static enum err commit_signed(struct draft *d)
 {
-    struct next_keys in = {&d->content, &d->made.commit, &d->psk, &d->g->now->keys.init, d->g->conf.forward};
+    struct next_keys in = {&d->content, &d->made.commit, &d->psk, &d->init, d->g->conf.forward};
     enum err e = group_next_keys(d->next, &in, &d->joiner);
     if (e) return e;
     d->content.confirmation_tag = SPAN_OF(d->next->tag);
@@ -690,7 +689,7 @@ static enum err frame_done(struct draft *d, struct span signature)
     if (e) return e;
     blob_move(&d->leaf, &kept);
     d->content.signature = blob_span(&d->leaf);
-    if (d->kind == DRAFT_COMMIT) return commit_signed(d);
+    if (d->kind == DRAFT_COMMIT || d->kind == DRAFT_ENTER) return commit_signed(d);
     if (d->kind == DRAFT_PROPOSAL) return proposal_done(d);
     e = frame_protect(d);
     if (e == OK) d->stage = STAGE_DONE;
@@ -703,7 +702,7 @@ static enum err leaf_done(struct draft *d, struct span signature)
     enum err e = append_signature(&d->leaf, signature);
     if (e) return e;
     if (d->kind == DRAFT_KEY_PACKAGE) return package_start(d);
-    if (d->kind == DRAFT_COMMIT) return commit_frame(d);
+    if (d->kind == DRAFT_COMMIT || d->kind == DRAFT_ENTER) return commit_frame(d);
     e = mls_leaf_read(blob_span(&d->leaf), &p.update);
     return e ? e : proposal_pack(d, &p);
 }

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "seal/leaf.h"
+#include "seal/outside.h"
 
 /* ---- birth and death ---- */
 
@@ -178,7 +179,11 @@ static struct epoch *epoch_of(struct group *g, uint64_t number)
 static enum err sender_check(const struct epoch *e, const struct mls_signed *m)
 {
     struct mls_leaf l;
-    if (m->content.from != MLS_MEMBER) return ERR_UNSUPPORTED;
+    struct span key;
+    if (m->content.from != MLS_MEMBER) {
+        enum err x = outside_key(m, blob_span(&e->extensions), &key);
+        return x ? x : protect_verify(e->suite, m, blob_span(&e->context), key);
+    }
     if (!tree_leaf(&e->tree, m->content.sender, &l)) return ERR_UNKNOWN;
     return protect_verify(e->suite, m, blob_span(&e->context), l.signature_key);
 }
@@ -199,8 +204,9 @@ static enum err open_public(struct group *g, const struct mls_public *m, struct 
     const struct mls_content *c = &m->is.content;
     enum err x = address_check(g, c->group_id, c->epoch, c->type, e);
     if (x) return x;
-    if (c->from != MLS_MEMBER) return ERR_UNSUPPORTED;
+    if (!outside_taken(g->conf.outside, c->from)) return ERR_UNSUPPORTED;
     if (c->type == MLS_APPLICATION) return ERR_DENIED; /* section 6: never in public */
+    if (c->from != MLS_MEMBER) return OK;              /* signed, and not by a member */
     struct protect p = epoch_protect(*e);
     return protect_check_public(&p, m);
 }
@@ -229,6 +235,7 @@ static enum err open_proposal(struct group *g, const struct mls_signed *m, struc
     enum err e = mls_proposal_read(m->content.body, &in->proposal);
     if (e) return e;
     in->kind = INCOMING_PROPOSAL;
+    if (!outside_may(m->content.from, in->proposal.type)) return ERR_DENIED;
     if (in->proposal.type == MLS_REINIT || in->proposal.type == MLS_EXTERNAL_INIT) return ERR_UNSUPPORTED;
     return proposal_ref(&g->suite, m, in->inner->ref);
 }
@@ -277,24 +284,28 @@ enum err group_check_tree(const struct epoch *e)
     return x ? x : leaf_check_all(&e->tree, blob_span(&e->extensions));
 }
 
-static enum err path_leaf_check(const struct epoch *old, uint32_t committer, const struct mls_leaf *l)
+/* The leaf `was` (NULL when it enters) becomes l. */
+static enum err path_leaf_check(const struct epoch *old, const struct mls_leaf *was, uint32_t committer,
+                                const struct mls_leaf *l)
 {
-    struct mls_leaf now;
-    if (!tree_leaf(&old->tree, committer, &now)) return ERR_UNKNOWN;
-    if (span_equal(now.encryption_key, l->encryption_key)) return ERR_EXISTS;
+    if (was && span_equal(was->encryption_key, l->encryption_key)) return ERR_EXISTS;
     if (l->encryption_key.n != old->suite->npk || !suite_sign_key_fits(old->suite, l->signature_key))
         return ERR_FORMAT;
     enum err e = leaf_check(l, MLS_SOURCE_COMMIT);
     return e ? e : leaf_verify(old->suite, l, blob_span(&old->group_id), committer);
 }
 
-static enum err path_open(const struct epoch *old, struct epoch *next, uint32_t committer,
-                          const struct mls_path *path, const struct applied *a, struct secret *commit)
+static enum err path_open(const struct epoch *old, struct epoch *next, const struct incoming *in,
+                          const struct mls_path *path, struct secret *commit)
 {
-    enum err e = path_leaf_check(old, committer, &path->leaf);
+    struct mls_leaf was;
+    uint32_t committer = in->sender;
+    bool enters = in->from == MLS_NEW_COMMIT;
+    if (!enters && !tree_leaf(&old->tree, committer, &was)) return ERR_UNKNOWN;
+    enum err e = path_leaf_check(old, enters ? NULL : &was, committer, &path->leaf);
     if (e == OK) e = treekem_merge(&next->tree, next->suite, committer, path);
     if (e == OK) e = epoch_context(next); /* provisional: confirmed hash still the old one */
-    struct treekem_to to = {&a->added, blob_span(&next->context)};
+    struct treekem_to to = {&in->added, blob_span(&next->context)};
     if (e == OK) e = treekem_open(&next->tree, next->suite, &next->own, committer, path, &to, commit);
     return e;
 }
@@ -312,17 +323,48 @@ enum err group_next_keys(struct epoch *next, const struct next_keys *in, struct 
     return e;
 }
 
+/* init_secret of the next epoch: this one's, or what an external commit sends. */
+static enum err commit_init(const struct group *g, const struct proposals *list, struct secret *init)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (list->item[i].is.type == MLS_EXTERNAL_INIT)
+            return schedule_external_open(&g->suite, &g->now->keys, list->item[i].is.kem_output, init);
+    *init = g->now->keys.init;
+    return OK;
+}
+
 static enum err commit_finish(const struct group *g, const struct mls_signed *m, const struct proposals *list,
                               struct epoch *next, const struct secret *commit)
 {
-    struct secret psk = {0}, joiner = {0};
-    struct next_keys in = {m, commit, &psk, &g->now->keys.init, g->conf.forward};
+    struct secret psk = {0}, joiner = {0}, init = {0};
+    struct next_keys in = {m, commit, &psk, &init, g->conf.forward};
     enum err e = group_check_tree(next);
+    if (e == OK) e = commit_init(g, list, &init);
     if (e == OK) e = group_psk_list(g, list, &psk);
     if (e == OK) e = group_next_keys(next, &in, &joiner);
     if (e == OK && !secret_equal(SPAN_OF(next->tag), m->confirmation_tag)) e = ERR_AUTH;
     secret_drop(&psk);
     secret_drop(&joiner);
+    secret_drop(&init);
+    return e;
+}
+
+/* The commit's list, and the next epoch's tree but for the path. */
+static enum err commit_apply(struct group *g, const struct mls_commit *c, struct incoming *in)
+{
+    struct incoming_inner *inner = in->inner;
+    bool enters = in->from == MLS_NEW_COMMIT;
+    if (enters) in->sender = PROPOSAL_OUTSIDE;
+    enum err e = list_fill(g, c, in->sender, &inner->list);
+    if (e) return e;
+    struct proposals_in rules = {&inner->list, g->now, in->sender, c->has_path,
+                                 enters ? &c->path.leaf : NULL};
+    if ((e = proposals_check(&rules, NULL))) return e;
+    if (!(inner->next = epoch_next(g->now))) return ERR_NOMEM;
+    if ((e = proposals_apply(&inner->list, inner->next, &inner->applied))) return e;
+    if (!enters) return OK;
+    e = tree_add(&inner->next->tree, c->path.leaf.raw, &in->sender);
+    if (e == OK) tree_set_put(&inner->applied.added, in->sender);
     return e;
 }
 
@@ -332,14 +374,11 @@ static enum err open_commit(struct group *g, const struct mls_signed *m, struct 
     struct mls_commit c;
     struct secret commit = schedule_zero();
     in->kind = INCOMING_COMMIT;
-    if (in->sender == g->now->own.leaf) return ERR_STATE; /* ours, and not the staged one */
+    if (in->from == MLS_MEMBER && in->sender == g->now->own.leaf)
+        return ERR_STATE; /* ours, and not the staged */
     enum err e = mls_commit_read(m->content.body, &c);
-    if (e == OK) e = list_fill(g, &c, in->sender, &inner->list);
+    if (e == OK) e = commit_apply(g, &c, in);
     if (e) return e;
-    struct proposals_in rules = {&inner->list, g->now, in->sender, c.has_path};
-    if ((e = proposals_check(&rules, NULL))) return e;
-    if (!(inner->next = epoch_next(g->now))) return ERR_NOMEM;
-    if ((e = proposals_apply(&inner->list, inner->next, &inner->applied))) return e;
     in->added = inner->applied.added;
     in->gone = inner->applied.removed;
     in->updated = inner->applied.updated;
@@ -347,7 +386,7 @@ static enum err open_commit(struct group *g, const struct mls_signed *m, struct 
     in->proposals = &inner->list;
     in->removed = inner->applied.self_removed;
     if (in->removed) return OK; /* the keys of that epoch are not for us */
-    if (c.has_path) e = path_open(g->now, inner->next, in->sender, &c.path, &inner->applied, &commit);
+    if (c.has_path) e = path_open(g->now, inner->next, in, &c.path, &commit);
     if (e == OK) e = commit_finish(g, m, &inner->list, inner->next, &commit);
     secret_drop(&commit);
     return e;
@@ -356,6 +395,7 @@ static enum err open_commit(struct group *g, const struct mls_signed *m, struct 
 static enum err open_signed(struct group *g, const struct mls_signed *m, struct incoming *in)
 {
     in->epoch = m->content.epoch;
+    in->from = m->content.from;
     in->sender = m->content.sender;
     in->authenticated_data = m->content.authenticated_data;
     if (m->content.type == MLS_PROPOSAL) return open_proposal(g, m, in);
@@ -392,6 +432,7 @@ static void echo_fill(const struct group *g, struct incoming *in)
 {
     *in = (struct incoming){.kind = INCOMING_COMMIT,
                             .epoch = g->now->number,
+                            .from = MLS_MEMBER,
                             .sender = g->now->own.leaf,
                             .own = true,
                             .added = g->staged_added,
@@ -466,8 +507,7 @@ void group_remember(struct group *g, const struct epoch *e)
     g->resume[0] = (struct resumption){e->number, e->keys.resumption};
 }
 
-/* Takes next as the current epoch. */
-static void advance(struct group *g, struct epoch *next)
+void group_advance(struct group *g, struct epoch *next)
 {
     struct epoch *old = g->now;
     g->now = next;
@@ -489,7 +529,8 @@ static enum err apply_proposal(struct group *g, struct incoming *in)
     struct blob bytes = {0};
     enum err e = blob_copy(&bytes, in->proposal.raw);
     if (e) return e;
-    e = group_hear(g, in->sender, in->inner->ref, &bytes, NULL);
+    uint32_t sender = in->from == MLS_MEMBER ? in->sender : PROPOSAL_OUTSIDE;
+    e = group_hear(g, sender, in->inner->ref, &bytes, NULL);
     if (e) blob_drop(&bytes);
     return e == ERR_EXISTS ? OK : e;
 }
@@ -516,7 +557,7 @@ enum err group_apply(struct group *g, struct incoming *in)
         in->inner->next = NULL;
     }
     in->proposals = NULL;
-    advance(g, next);
+    group_advance(g, next);
     return OK;
 }
 

@@ -4,8 +4,9 @@
  * signature key: whoever signs is asked through a draft (prepare, sign, finish), so that a slow HSM can.
  * Group state is a value: a message that is refused leaves it as it was. Own commits are staged and take
  * effect only when the delivery service echoes them. At most TREE_LEAVES_MAX leaves, messages up to
- * MLS_MESSAGE_MAX. External commits, ReInit, branching, external senders and X.509 are refused with
- * ERR_UNSUPPORTED. Room rules are not here but in rules.h. Never looks at a clock. */
+ * MLS_MESSAGE_MAX. What comes from outside (external commits, external senders, somebody's own Add) only
+ * where the group's conf takes it. ReInit, branching and X.509 are ERR_UNSUPPORTED. Room rules are not here
+ * but in rules.h. Never looks at a clock. */
 #ifndef SEAL_GROUP_H
 #define SEAL_GROUP_H
 
@@ -27,6 +28,13 @@ struct group_conf {
     const struct crypto *crypto; /* borrowed for the life of the group */
     uint32_t forward;            /* generations a sender may skip; 0: SECRETTREE_FORWARD */
     uint32_t past;               /* past epochs kept, at most GROUP_PAST_MAX */
+    uint8_t outside;             /* enum group_outside: what others than members may send, 0: nothing */
+};
+enum group_outside {
+    GROUP_EXTERNAL_COMMITS =
+        1, /* whoever has a GroupInfo may enter, and replace a leaf of the same credential */
+    GROUP_EXTERNAL_SENDERS = 2, /* proposals of those the GroupContext's external_senders names */
+    GROUP_OWN_ADDS = 4          /* an Add that its own key package signs */
 };
 
 struct leaf_params { /* of an own leaf; all borrowed */
@@ -104,6 +112,39 @@ enum err draft_application(struct group *g, struct span plain, struct span authe
 /* A GroupInfo (MLSMessage) of this epoch, with the tree and external_pub. */
 enum err draft_group_info(struct group *g, struct draft **d) MUST_CHECK;
 
+/* ---- from outside (sections 12.1.8, 12.4.3.2) ---- */
+
+struct enter_with {          /* an external commit */
+    struct span group_info;  /* MLSMessage with external_pub; who shows it is believed about nothing else */
+    struct span tree;        /* as in join_with */
+    struct leaf_params leaf; /* the new member's; lifetimes do not count */
+    bool replace;            /* removes an own former leaf, of the same credential: */
+    uint32_t former;
+    const struct group_psk *psks; /* each is proposed */
+    size_t psk_count;
+    struct span authenticated_data;
+};
+/* A commit with which somebody enters. When finished, draft_message is for the delivery service; once that
+ * has taken it, draft_entered gives the group, in the epoch the commit begins. ERR_UNKNOWN without
+ * external_pub or tree, else as group_join. */
+enum err draft_enter(const struct group_conf *conf, const struct enter_with *with,
+                     struct draft **d) MUST_CHECK;
+/* Gives *g, once. */
+enum err draft_entered(struct draft *d, struct group **g) MUST_CHECK;
+
+struct outsider { /* who proposes from outside, and to whom; all borrowed */
+    uint16_t suite;
+    struct span group_id;
+    uint64_t epoch;
+    bool new_member;           /* its own Add; else an external sender: */
+    uint32_t sender;           /* place in external_senders */
+    struct span signature_key; /* public; a new member's is the key package's */
+    struct span authenticated_data;
+};
+/* A proposal from outside: Add, Remove or GroupContextExtensions. */
+enum err draft_outside(const struct crypto *c, const struct outsider *who, const struct propose *what,
+                       struct draft **d) MUST_CHECK;
+
 /* ---- life of a group ---- */
 
 /* A group of one, whose leaf is the key package's (which stays usable no further); extensions: encoded list
@@ -127,9 +168,10 @@ enum incoming_kind { INCOMING_APPLICATION, INCOMING_PROPOSAL, INCOMING_COMMIT };
 struct incoming { /* a message that was opened; drop it */
     enum incoming_kind kind;
     uint64_t epoch;
-    uint32_t sender;                      /* leaf */
-    bool own;                             /* the echo of the own staged commit */
-    bool removed;                         /* a commit that removes us */
+    uint8_t from;    /* enum mls_from: a member unless the conf takes others */
+    uint32_t sender; /* leaf, of an external commit the new one; place of an external sender */
+    bool own;        /* the echo of the own staged commit */
+    bool removed;    /* a commit that removes us */
     struct span data, authenticated_data; /* application bytes; borrowed from the incoming itself */
     struct mls_proposal proposal;         /* of a proposal, borrowed likewise */
     struct tree_set added, gone, updated; /* leaves a commit changes */
@@ -176,7 +218,7 @@ bool group_leaf(const struct group *g, uint32_t leaf, struct mls_leaf *l);
  * epoch. */
 bool incoming_leaf(const struct incoming *in, uint32_t leaf, struct mls_leaf *l);
 struct span incoming_extensions(const struct incoming *in);
-/* The leaf that signed the GroupInfo with which we joined; UINT32_MAX for the creator. */
+/* The leaf that signed the GroupInfo with which we came; UINT32_MAX for the creator. */
 uint32_t group_welcomed_by(const struct group *g);
 /* Whether the Welcome we joined with named this external PSK. */
 bool group_joined_with_psk(const struct group *g, struct span psk_id);

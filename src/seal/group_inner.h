@@ -9,7 +9,7 @@
 
 struct heard { /* a proposal of this epoch, by its reference */
     uint8_t ref[SUITE_NH];
-    uint32_t sender;
+    uint32_t sender;         /* leaf, or PROPOSAL_OUTSIDE */
     struct blob bytes;       /* encoded Proposal */
     struct secret leaf_priv; /* of an own Update */
 };
@@ -60,6 +60,11 @@ enum err group_hear(struct group *g, uint32_t sender, const uint8_t ref[static S
 void group_unhear(struct group *g);
 /* Keeps the resumption PSK of an epoch that begins. */
 void group_remember(struct group *g, const struct epoch *e);
+/* Public half of the epoch of a GroupInfo, whose signature, tree and context are checked; its tag is not. `tree` as in
+ * join_with. */
+enum err group_epoch_fill(struct epoch *e, struct span tree, const struct mls_group_info *info) MUST_CHECK;
+/* Makes next the current epoch. */
+void group_advance(struct group *g, struct epoch *next);
 /* Checks a whole tree's leaves together: keys, capabilities. */
 enum err group_check_tree(const struct epoch *e) MUST_CHECK;
 /* Transcript, context, joiner secret and keys of the next epoch out of the signed commit (whose tag is not

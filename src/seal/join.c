@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "seal/leaf.h"
+#include "seal/outside.h"
 #include "seal/welcome.h"
 
 static enum err own_package(const struct invitee *own, struct mls_key_package *k)
@@ -38,6 +39,7 @@ static enum err create(struct group *g, const struct invitee *own, struct span i
     if (x == OK) x = own_keys_check(&g->suite, own, &k);
     if (x == OK) x = key_package_check(&g->suite, &k);
     if (x == OK) x = mls_extensions_check(extensions);
+    if (x == OK) x = outside_context_check(extensions);
     if (x) return x;
     if (!(e = g->now = epoch_new(&g->suite))) return ERR_NOMEM;
     x = blob_copy(&e->group_id, id);
@@ -70,9 +72,9 @@ enum err group_create(const struct group_conf *conf, const struct invitee *own, 
 
 /* ---- by Welcome ---- */
 
-static enum err tree_of(const struct join_with *with, const struct mls_group_info *info, struct tree *t)
+static enum err tree_of(struct span extension, const struct mls_group_info *info, struct tree *t)
 {
-    struct span extension = with->tree, nodes;
+    struct span nodes;
     if (!extension.p && !mls_extension_find(info->extensions, MLS_EXT_RATCHET_TREE, &extension))
         return ERR_UNKNOWN;
     enum err e = mls_tree_read(extension, &nodes);
@@ -103,19 +105,21 @@ static enum err check_tree(struct epoch *e)
     return x;
 }
 
-static enum err epoch_fill(struct epoch *e, const struct join_with *with, const struct mls_group_info *info)
+enum err group_epoch_fill(struct epoch *e, struct span tree, const struct mls_group_info *info)
 {
     const struct mls_context *c = &info->context;
     struct mls_leaf signer;
     if (c->version != MLS_VERSION || c->suite != e->suite->id) return ERR_UNSUPPORTED;
     if (c->group_id.n > GROUP_ID_MAX) return ERR_LIMIT;
-    if (c->confirmed_hash.n != SUITE_NH || c->tree_hash.n != SUITE_NH) return ERR_FORMAT;
+    size_t hash_n = c->epoch ? SUITE_NH : 0; /* nothing was committed before the first epoch */
+    if (c->confirmed_hash.n != hash_n || c->tree_hash.n != SUITE_NH) return ERR_FORMAT;
     e->number = c->epoch;
-    e->confirmed.n = SUITE_NH;
-    memcpy(e->confirmed.b, c->confirmed_hash.p, SUITE_NH);
+    e->confirmed.n = (uint8_t)hash_n;
+    if (hash_n) memcpy(e->confirmed.b, c->confirmed_hash.p, hash_n);
     enum err x = blob_copy(&e->group_id, c->group_id);
     if (x == OK) x = blob_copy(&e->extensions, c->extensions);
-    if (x == OK) x = tree_of(with, info, &e->tree);
+    if (x == OK) x = outside_context_check(c->extensions);
+    if (x == OK) x = tree_of(tree, info, &e->tree);
     if (x == OK && !tree_leaf(&e->tree, info->signer, &signer)) x = ERR_FORMAT;
     if (x == OK) x = welcome_check_info(e->suite, info, signer.signature_key);
     if (x == OK) x = epoch_context(e);
@@ -129,7 +133,8 @@ static enum err join_epoch(struct group *g, const struct join_with *with, const 
     struct epoch *e = g->now = epoch_new(&g->suite);
     struct secret joiner = {.n = SUITE_NH};
     if (!e) return ERR_NOMEM;
-    enum err x = epoch_fill(e, with, &o->info);
+    if (o->info.context.epoch == 0) return ERR_FORMAT;
+    enum err x = group_epoch_fill(e, with->tree, &o->info);
     if (x == OK) x = find_own_leaf(&e->tree, k, &e->own.leaf);
     if (x == OK && o->info.signer == e->own.leaf) x = ERR_FORMAT;
     if (x) return x;

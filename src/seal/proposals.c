@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "seal/leaf.h"
+#include "seal/outside.h"
 
 #define EACH(p, in)                                                                                          \
     for (const struct proposal *p = (in)->list->item; p < (in)->list->item + (in)->list->n; p++)
@@ -12,7 +13,41 @@
 static enum err rule_known(const struct proposals_in *in)
 {
     EACH(p, in)
-    if (p->is.type == MLS_REINIT || p->is.type == MLS_EXTERNAL_INIT) return ERR_UNSUPPORTED;
+    if (p->is.type == MLS_REINIT || (p->is.type == MLS_EXTERNAL_INIT && !in->enters)) return ERR_UNSUPPORTED;
+    return OK;
+}
+
+/* Section 12.2, the list for external commits: one ExternalInit, at most one Remove, PSKs, all by value. */
+static enum err rule_enters(const struct proposals_in *in)
+{
+    size_t inits = 0, removes = 0;
+    if (!in->enters) return OK;
+    EACH(p, in)
+    {
+        inits += p->is.type == MLS_EXTERNAL_INIT;
+        removes += p->is.type == MLS_REMOVE;
+        if (p->by_ref) return ERR_DENIED;
+        if (p->is.type == MLS_EXTERNAL_INIT && p->is.kem_output.n != in->old->suite->npk) return ERR_FORMAT;
+        if (p->is.type != MLS_EXTERNAL_INIT && p->is.type != MLS_REMOVE && p->is.type != MLS_PSK)
+            return ERR_DENIED;
+    }
+    return inits == 1 && removes <= 1 ? OK : ERR_DENIED;
+}
+
+/* Who enters replaces nobody but themselves. The RFC leaves it to the application which credential will do: the
+ * same one, here, and rules.h may ask for more. */
+static enum err rule_replaces(const struct proposals_in *in)
+{
+    struct mls_leaf old;
+    EACH(p, in)
+    {
+        if (!in->enters || p->is.type != MLS_REMOVE) continue;
+        if (!tree_leaf(&in->old->tree, p->is.remove, &old)) return ERR_UNKNOWN;
+        if (old.credential_type != in->enters->credential_type ||
+            !span_equal(old.credential, in->enters->credential))
+            return ERR_DENIED;
+        if (span_equal(old.encryption_key, in->enters->encryption_key)) return ERR_EXISTS;
+    }
     return OK;
 }
 
@@ -82,13 +117,8 @@ static enum err rule_extensions_form(const struct proposals_in *in)
 {
     EACH(p, in)
     {
-        struct span data;
-        struct leaf_required q;
-        if (p->is.type != MLS_CONTEXT_EXTENSIONS) continue;
-        if (mls_extension_find(p->is.extensions, MLS_EXT_REQUIRED_CAPABILITIES, &data)) {
-            enum err e = leaf_required_read(data, &q);
-            if (e) return e;
-        }
+        enum err e = p->is.type == MLS_CONTEXT_EXTENSIONS ? outside_context_check(p->is.extensions) : OK;
+        if (e) return e;
     }
     return OK;
 }
@@ -134,10 +164,12 @@ static enum err rule_path(const struct proposals_in *in)
  * rule (tree_check_keys) refuses them after the proposals were applied, as it does every other double key. */
 const struct proposals_rule proposals_rules[] = {
     {"a proposal of a type this group does not have", rule_known},
+    {"an external commit with other proposals than it may have", rule_enters},
     {"an Update by the committer or by value", rule_update_own},
     {"a Remove of the committer", rule_remove_committer},
     {"an Update and a Remove, or two of one, for one leaf", rule_one_per_leaf},
     {"a Remove of nobody", rule_remove_there},
+    {"an external commit that replaces somebody else", rule_replaces},
     {"a PSK of wrong form or usage", rule_psk_form},
     {"a PSK twice", rule_psk_once},
     {"GroupContextExtensions twice", rule_extensions_once},

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The list of proposals in a commit, RFC 9420 sections 12.1 to 12.3: which are valid, alone and together, as
  * a table of rules; and their application to the next epoch in the RFC's order. Every rule is a function of
- * the old epoch and the commit's bytes alone, so that honest members never disagree. ReInit, ExternalInit and
- * senders other than members are ERR_UNSUPPORTED. Owns the list's array; what the items point to is borrowed.
+ * the old epoch and the commit's bytes alone, so that honest members never disagree. ReInit is
+ * ERR_UNSUPPORTED, and ExternalInit but in an external commit. Owns the list's array; what the items point to is borrowed.
  */
 #ifndef SEAL_PROPOSALS_H
 #define SEAL_PROPOSALS_H
 
 #include "seal/epoch.h"
 
+#define PROPOSAL_OUTSIDE UINT32_MAX
+
 struct proposal {
     struct mls_proposal is;
-    uint32_t sender; /* leaf */
+    uint32_t sender; /* leaf; PROPOSAL_OUTSIDE: nobody of the group */
     bool by_ref;
     const struct secret *own_leaf; /* the private key of an own Update */
 };
@@ -22,8 +24,11 @@ struct proposals {
 struct proposals_in { /* what the rules look at */
     const struct proposals *list;
     const struct epoch *old;
-    uint32_t committer;
+    uint32_t committer; /* leaf; PROPOSAL_OUTSIDE in an external commit */
     bool has_path;
+    const struct mls_leaf
+        *enters; /* of an external commit: the path's leaf, without its parent hash yet when it
+                                      is our own; else NULL */
 };
 struct proposals_rule {
     const char *name;

@@ -57,9 +57,12 @@ static enum err message_pack(const struct mls_message *m, struct blob *message)
 enum err protect_public(const struct protect *p, const struct mls_signed *s, struct blob *message)
 {
     uint8_t tag[SUITE_NH];
-    enum err e = membership_tag(p, s, tag);
-    if (e) return e;
-    struct mls_message m = {.wire = MLS_PUBLIC, .pub = {*s, SPAN_OF(tag)}};
+    struct mls_message m = {.wire = MLS_PUBLIC, .pub = {*s, SPAN_NONE}};
+    if (s->content.from == MLS_MEMBER) {
+        enum err e = membership_tag(p, s, tag);
+        if (e) return e;
+        m.pub.membership_tag = SPAN_OF(tag);
+    }
     return message_pack(&m, message);
 }
 

@@ -27,7 +27,7 @@ enum err protect_tbs(const struct mls_signed *s, struct span context, struct blo
 /* The signature holds under this key; ERR_AUTH. */
 enum err protect_verify(const struct suite *s, const struct mls_signed *m, struct span context,
                         struct span key) MUST_CHECK;
-/* A whole MLSMessage of a signed content: public with the membership tag, or private with padding to a
+/* A whole MLSMessage of a signed content: public with a member's membership tag (else p may be NULL), or private with padding to a
  * multiple of `step` bytes (0 or 1: none). */
 enum err protect_public(const struct protect *p, const struct mls_signed *s, struct blob *message) MUST_CHECK;
 enum err protect_private(const struct protect *p, const struct mls_signed *s, uint32_t step,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "seal/schedule.h"
 
+#include "seal/hpke.h"
+
 #include "seal/blob.h"
 
 void schedule_drop(struct schedule *k)
@@ -115,6 +117,50 @@ enum err schedule_external_pub(const struct suite *s, const struct schedule *k, 
 {
     struct secret priv;
     enum err e = suite_dh_derive(s, secret_span(&k->external), &priv, pub);
+    secret_drop(&priv);
+    return e;
+}
+
+static enum err external_init(const struct hpke *h, struct secret *init)
+{
+    struct secret x = {.n = SUITE_NH};
+    enum err e = hpke_export(h, SPAN_LIT("MLS 1.0 external init secret"), MSPAN(x.b, x.n));
+    if (e == OK) *init = x;
+    secret_drop(&x);
+    return e;
+}
+
+static struct hpke_with external_with(const struct suite *s)
+{
+    return (struct hpke_with){.crypto = s->crypto, .kem = s->kem_id, .kdf = s->kdf_id, .aead = s->aead_id};
+}
+
+enum err schedule_external_make(const struct suite *s, struct span external_pub, uint8_t *kem_output,
+                                struct secret *init)
+{
+    struct hpke_with with = external_with(s);
+    struct hpke h = {0};
+    uint8_t enc[HPKE_ENC_MAX];
+    size_t n = 0;
+    if (external_pub.n != s->npk) return ERR_FORMAT;
+    enum err e = hpke_send(&h, &with, external_pub, enc, &n);
+    if (e == OK) e = external_init(&h, init);
+    if (e == OK) memcpy(kem_output, enc, n);
+    hpke_fini(&h);
+    return e;
+}
+
+enum err schedule_external_open(const struct suite *s, const struct schedule *k, struct span kem_output,
+                                struct secret *init)
+{
+    struct hpke_with with = external_with(s);
+    struct hpke h = {0};
+    struct secret priv = {0};
+    uint8_t pub[CRYPTO_PUBLIC_MAX];
+    enum err e = suite_dh_derive(s, secret_span(&k->external), &priv, pub);
+    if (e == OK) e = hpke_receive(&h, &with, secret_span(&priv), kem_output);
+    if (e == OK) e = external_init(&h, init);
+    hpke_fini(&h);
     secret_drop(&priv);
     return e;
 }

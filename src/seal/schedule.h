@@ -50,6 +50,12 @@ enum err schedule_export(const struct suite *s, const struct secret *exporter, s
                          struct span context, struct mspan out) MUST_CHECK;
 /* The external_pub of the epoch: s->npk bytes. */
 enum err schedule_external_pub(const struct suite *s, const struct schedule *k, uint8_t *pub) MUST_CHECK;
+/* The init_secret of an external commit (section 8.3): made to that public key, with the encapsulation (s->npk bytes),
+ * and got out of it again by the epoch's members. ERR_AUTH for a bad public value. */
+enum err schedule_external_make(const struct suite *s, struct span external_pub, uint8_t *kem_output,
+                                struct secret *init) MUST_CHECK;
+enum err schedule_external_open(const struct suite *s, const struct schedule *k, struct span kem_output,
+                                struct secret *init) MUST_CHECK;
 /* The hash over interim hash and the signed commit; then over that and the confirmation tag. */
 enum err schedule_confirmed(const struct suite *s, const struct digest *interim,
                             const struct mls_signed *commit, struct digest *confirmed) MUST_CHECK;

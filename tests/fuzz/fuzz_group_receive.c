@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A live group that hears everything: the input is a program for two members who hold valid keys. Each step
  * makes a true message (commit, proposal, application), maybe changes bytes of it, and hands it to the third,
- * who must refuse what was changed, still take the true one after it, and agree with the others. */
+ * who must refuse what was changed, still take the true one after it, and agree with the others. Or somebody outside
+ * makes an external commit, whose changed form the third refuses too. */
 #include <stdlib.h>
 
 #include "../unit/people.h"
+#include "seal/outside.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static struct person who[3];
+static struct person who[3], outside;
 
 static void must(bool ok)
 {
@@ -17,9 +19,10 @@ static void must(bool ok)
 
 static void start(void)
 {
-    struct group_conf conf = {.crypto = &people_crypto, .past = 2};
+    struct group_conf conf = {.crypto = &people_crypto, .past = 2, .outside = 7};
     struct draft *d;
     people_start(5);
+    must(person_keys(&outside, 1) == OK);
     for (int i = 0; i < 3; i++) {
         snprintf(who[i].name, sizeof who[i].name, "%d", i);
         must(person_keys(&who[i], 1) == OK);
@@ -68,9 +71,31 @@ static void altered(struct reader *r, struct span true_message)
     blob_drop(&copy);
 }
 
+/* Somebody makes the commit with which they would enter; the group stays as it is. */
+static void entry(struct reader *r)
+{
+    struct group_conf conf = {.crypto = &people_crypto};
+    struct draft *info, *d;
+    struct incoming in;
+    must(draft_group_info(who[0].g, &info) == OK && draft_sign(info, SPAN(who[0].sign.b, 32)) == OK);
+    struct enter_with with = {
+        .group_info = draft_message(info),
+        .leaf = {.identity = SPAN_LIT("new"), .signature_key = SPAN(outside.sign_pub, 32)}};
+    must(draft_enter(&conf, &with, &d) == OK && draft_sign(d, SPAN(outside.sign.b, 32)) == OK);
+    altered(r, draft_message(d));
+    must(group_open(who[2].g, draft_message(d), &in) == OK && in.from == MLS_NEW_COMMIT);
+    incoming_drop(&in);
+    draft_free(d);
+    draft_free(info);
+}
+
 static void step(struct reader *r)
 {
     uint8_t kind = read_u8(r);
+    if (kind & 0x40) {
+        entry(r);
+        return;
+    }
     struct person *from = &who[kind >> 7];
     struct draft *d = make(from, kind & 7);
     struct span m = draft_message(d);
@@ -90,10 +115,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct incoming in;
     start();
     if (group_open(who[2].g, SPAN(data, size), &in) == OK) abort(); /* nobody signed this */
+    struct outside_sender sender;
+    if (mls_extensions_check(SPAN(data, size)) == OK && outside_context_check(SPAN(data, size)) == OK)
+        (void)outside_sender(SPAN(data, size), 3, &sender);
     for (int i = 0; i < 24 && read_left(&r); i++)
         step(&r);
     for (int i = 0; i < 3; i++)
         person_leave(&who[i]);
+    person_leave(&outside);
     must(mem_live() == 0);
     return 0;
 }

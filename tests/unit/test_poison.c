@@ -335,6 +335,31 @@ static void exports_equal(void)
     assert_memory_equal(a, b, sizeof a);
 }
 
+/* Comes back by an external commit. */
+static void enters(struct person *p, uint16_t suite)
+{
+    struct group_conf conf = {.crypto = &people_crypto};
+    struct draft *info, *d;
+    assert_ok(person_keys(p, suite));
+    sending = true;
+    assert_ok(draft_group_info(ana.g, &info));
+    assert_ok(draft_sign(info, secret_span(&ana.sign)));
+    struct enter_with with = {
+        .group_info = draft_message(info),
+        .leaf = {.identity = SPAN_LIT("bob"), .signature_key = SPAN(p->sign_pub, suite == 2 ? 65 : 32)}};
+    assert_ok(draft_enter(&conf, &with, &d));
+    assert_ok(draft_sign(d, secret_span(&p->sign)));
+    sending = false;
+    ana.g->conf.outside = eve.g->conf.outside = GROUP_EXTERNAL_COMMITS;
+    assert_ok(person_take(&ana, draft_message(d)));
+    assert_ok(person_take(&eve, draft_message(d)));
+    assert_ok(draft_entered(d, &p->g));
+    assert_true(poisoned(secret_span(&p->g->now->keys.exporter)));
+    exports_equal();
+    draft_free(d);
+    draft_free(info);
+}
+
 static void history(uint16_t suite)
 {
     uint8_t key[32];
@@ -374,6 +399,8 @@ static void history(uint16_t suite)
     draft_free(d);
     assert_true(group_closed(bob.g));
     exports_equal();
+    person_leave(&bob);
+    enters(&bob, suite);
     for (size_t i = 0; i < COUNT_OF(all); i++)
         person_leave(all[i]);
 }
