@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A publisher of another make (aiortc): a picture of one colour and a tone, by WHIP. Exit 77 where Debian's python3-aiortc
 is missing."""
-import asyncio, fractions, sys
+import asyncio, fractions, sys, threading
 
 try:
     import av, numpy
@@ -66,3 +66,25 @@ async def publisher(server, room, colour=COLOUR, hertz=440, token=None):
     pc.addTrack(Tone(hertz))
     location = await negotiate(server, pc, f"/whip/{room}", token)
     return pc, location[location.index("/whip"):]
+
+
+class Live:
+    """A publisher in a thread of its own, for tests that do other things meanwhile.   with Live(server, "room"): …"""
+
+    def __init__(self, server, room, token=None):
+        self.server, self.room, self.token = server, room, token
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+
+    def wait(self, work):
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(20)
+
+    def __enter__(self):
+        self.thread.start()
+        self.pc, self.path = self.wait(publisher(self.server, self.room, token=self.token))
+        return self
+
+    def __exit__(self, *_):
+        self.wait(self.pc.close())
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(5)

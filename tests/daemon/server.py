@@ -6,7 +6,7 @@
         s.https       https://127.0.0.1:PORT
         s.children()  {role name: pid}
 """
-import os, shutil, signal, socket, subprocess, tempfile, urllib.error, urllib.request
+import os, re, shutil, signal, socket, subprocess, tempfile, urllib.error, urllib.request
 
 
 def free_port(kind=socket.SOCK_STREAM):
@@ -42,7 +42,11 @@ class Server:
             except subprocess.TimeoutExpired:
                 self.process.kill()
         self.log.close()
+        faults = [l for l in self.read_log().splitlines() if re.search(r"Sanitizer|runtime error:|assertion", l, re.I)]
         shutil.rmtree(self.data, ignore_errors=True)
+        if faults:  # of a binary built with sanitizers; else nothing of the kind is ever printed
+            print("\n".join(faults[:20]), flush=True)
+            os._exit(1)
 
     def kill(self):
         """SIGKILL to every process of it at once."""

@@ -4,6 +4,7 @@
 #include "test.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/write.h"
 #include "room/roster.h"
@@ -318,6 +319,130 @@ static void resending_is_limited(void **state)
     world_fini(&w);
 }
 
+/* A compound packet of one member, each kind as bad as it gets; its length. */
+static size_t torture(uint8_t b[static 1500], unsigned kind, const struct client *v)
+{
+    struct writer t = writer_of(MSPAN(b, 1500));
+    uint32_t ssrc = v->got[draw(v->gots)].ssrc;
+    switch (kind) {
+    case 0: /* 31 reports in a receiver report, about what it gets and what it does not */
+        write_u32(&t, 0x80c90000u | 31u << 24 | (1 + 31 * 6));
+        write_u32(&t, 1);
+        for (unsigned i = 0; i < 31 * 6; i++)
+            write_u32(&t, i % 6 ? draw(UINT32_MAX) : draw(2) ? ssrc : draw(UINT32_MAX));
+        break;
+    case 1: /* transport feedback over 65 535 numbers, by run lengths */
+        write_u32(&t, 0x8fcd0000u | (4 + 5));
+        write_u32(&t, 1);
+        write_u32(&t, ssrc);
+        write_u16(&t, (uint16_t)draw(65536));
+        write_u16(&t, 65535);
+        write_u32(&t, draw(UINT32_MAX));
+        for (unsigned i = 0; i < 8; i++)
+            write_u16(&t, (uint16_t)(draw(4) << 13 | 0x1fff));
+        write_u32(&t, 0);
+        break;
+    case 2: /* REMB naming 255 streams */
+        write_u32(&t, 0x8fce0000u | (4 + 255));
+        write_u32(&t, 1);
+        write_u32(&t, 0);
+        write_bytes(&t, SPAN_LIT("REMB"));
+        write_u32(&t, 255u << 24 | draw(1 << 24));
+        for (unsigned i = 0; i < 255; i++)
+            write_u32(&t, draw(UINT32_MAX));
+        break;
+    case 3: /* extended reports, block after block */
+        for (unsigned k = 0; k < 20; k++) {
+            write_u32(&t, 0x80cf0000u | 10);
+            write_u32(&t, 1);
+            for (unsigned i = 0; i < 3; i++) {
+                write_u32(&t, draw(8) << 24 | draw(4));
+                write_u32(&t, draw(UINT32_MAX));
+                write_u32(&t, draw(UINT32_MAX));
+            }
+        }
+        break;
+    case 4: /* everything is missing */
+        write_u32(&t, 0x81cd0000u | (2 + 300));
+        write_u32(&t, 1);
+        write_u32(&t, ssrc);
+        for (unsigned i = 0; i < 300; i++)
+            write_u32(&t, draw(65536) << 16 | 0xffff);
+        break;
+    case 5: /* full intra requests, 100 at once */
+        write_u32(&t, 0x84ce0000u | (2 + 200));
+        write_u32(&t, 1);
+        write_u32(&t, 0);
+        for (unsigned i = 0; i < 100; i++) {
+            write_u32(&t, ssrc);
+            write_u32(&t, draw(256) << 24);
+        }
+        break;
+    case 6: /* lengths that reach over each other and out of the packet */
+        for (unsigned i = 0; i < 60; i++)
+            write_u32(&t, 0x80000000u | draw(32) << 24 | (200 + draw(8)) << 16 | draw(i & 1 ? 4 : 400));
+        break;
+    default: /* any bytes under a good header */
+        write_u32(&t, 0x80c80000u | draw(360));
+        while (write_left(&t) > 4 && t.n < 1400)
+            write_u32(&t, draw(UINT32_MAX));
+        break;
+    }
+    return t.n;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static uint64_t cpu_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* Row 12. The limit is on time that this thread used; the figure stands for the p99 of each kind's worst. */
+static void rtcp_of_a_hostile_member(void **state)
+{
+    enum { EACH = 12000, KINDS = 8 };
+    static uint64_t took[EACH];
+    uint64_t worst = 0;
+    (void)state;
+    assert_ok(world_init(&w, 35, CLASS_GOVERNED, NULL));
+    (void)publisher();
+    struct client *v = publisher();
+    world_run(&w, 3 * USEC_S);
+    assert_true(v->gots > 0);
+    for (unsigned kind = 0; kind < KINDS; kind++) {
+        for (unsigned i = 0; i < EACH; i++) {
+            uint8_t b[1500];
+            size_t n = torture(b, kind, v);
+            struct peer_in in = {.kind = PEER_IN_RTCP, .pkt = MSPAN(b, n)};
+            uint64_t from = cpu_ns();
+            room_input(w.room, v->member, w.now, &in, &w.out, &w.news);
+            took[i] = cpu_ns() - from;
+            out_clear(&w.out);
+            if (i % 1000 == 0) world_run(&w, 100 * USEC_MS);
+        }
+        qsort(took, EACH, sizeof took[0], by_size);
+        if (took[EACH / 100 * 99] > worst) worst = took[EACH / 100 * 99];
+    }
+    print_message(
+        "row 12: %u hostile compounds of an authenticated member, CPU a packet at p99 %llu.%llu us\n",
+        (unsigned)(EACH * KINDS), (unsigned long long)(worst / 1000), (unsigned long long)(worst / 100 % 10));
+    uint64_t packets = v->got[0].packets;
+    world_run(&w, 2 * USEC_S);
+    assert_true(v->got[0].packets > packets + 50); /* and is served as before */
+    sane();
+    world_fini(&w);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__clang__)
+    if (!getenv("VALGRIND")) assert_true(worst < 100000);
+#endif
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,6 +453,7 @@ int main(void)
         cmocka_unit_test(random_ssrcs_take_no_memory),
         cmocka_unit_test(key_frame_requests_are_limited),
         cmocka_unit_test(resending_is_limited),
+        cmocka_unit_test(rtcp_of_a_hostile_member),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
