@@ -64,9 +64,21 @@ static const struct shown *shown_as(const struct member *m, const struct track *
     return NULL;
 }
 
+/* WHEP of one track, which says what it wants to see and nothing else: the sound that belongs to it comes along. */
+static bool asked_for(const struct member *m, const struct track *t)
+{
+    if (m->told || !m->has_view || t->kind == SDP_VIDEO) return true;
+    uint8_t picture = t->source == SOURCE_SCREEN_AUDIO ? SOURCE_SCREEN : SOURCE_CAMERA;
+    for (uint16_t i = 0; i < m->views; i++) {
+        const struct track *v = room_track(m->room, m->view[i].track);
+        if (v && (v == t || (v->member == t->member && v->source == picture))) return true;
+    }
+    return false;
+}
+
 static bool may_have(const struct member *m, const struct track *t)
 {
-    return t->listed && t->on && !same_person(m, t->member);
+    return t->listed && t->on && !same_person(m, t->member) && asked_for(m, t);
 }
 
 static bool is_screen(const struct track *t)

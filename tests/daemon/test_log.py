@@ -1,11 +1,12 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """The log of a server at debug level, after joins, an offer, chat, a kick, refused and hostile requests and a killed role: nothing
-planted (names, subjects, tokens, ICE secrets, keys, texts, addresses) is in it, and no control character gets through.
-usage: test_log.py INCAMERA     Last line: N passed, N failed."""
+planted (names, subjects, tokens, ICE and relay secrets, keys, texts, addresses) is in it, and no control character gets through.
+usage: test_log.py INCAMERA     Last line: N passed, N failed; exit 77 without python3-aiortc"""
 import os, re, signal, socket, sys, time
 from client import Socket, call, join, token
-from server import Server
+from publish import Live
+from server import Server, free_port
 
 passed = failed = 0
 
@@ -37,7 +38,7 @@ def keys(data):
     return [k for k in found if len(k) >= 16]
 
 
-with Server(sys.argv[1], "--engines", "1", "--log", "debug") as s:
+with Server(sys.argv[1], "--engines", "1", "--log", "debug", "--turn", f"127.0.0.1:{free_port(socket.SOCK_DGRAM)}") as s:
     room, name, subject = "canaryroom", "CanaryName", "canarysubject"
     call(s.http, "POST", "/api/v1/rooms", {"name": room})
     t = token(s, room, name, "--subject", subject, "--can", "join,publish,subscribe,chat,moderate")
@@ -63,6 +64,18 @@ with Server(sys.argv[1], "--engines", "1", "--log", "debug") as s:
         call(s.http, "POST", "/api/v1/rooms", {"name": name_})
     for path in (b"/r/canary%0d%0aforged", b"/canary\x1b[2Jx", b"/canary\rforged", b"/\xffcanary", b"/api/v1/rooms/canary%1b"):
         raw(s.plain, b"GET " + path + b" HTTP/1.1\r\nHost: canaryhost\r\nUser-Agent: CanaryAgent\x1b\r\nX-Canary: a\r\n b\r\n\r\n")
+    # media by WHIP, watched by WHEP, and a relay's credentials
+    whip = token(s, room, "CanaryWhip", "--subject", "canarywhip", "--can", "join,publish")
+    with Live(s, room, whip) as live:
+        end = time.time() + 8
+        came = re.compile(r"live_rtp_packets_in\S* [1-9]")
+        while not (flowed := came.search(call(s.http, "GET", "/metrics")[1].decode())) and time.time() < end:
+            time.sleep(0.1)
+        check("media flowed", flowed)
+        theirs = re.findall(r"a=(?:ice-ufrag|ice-pwd|fingerprint):(?:sha-256 )?(\S+)", live.pc.localDescription.sdp + live.pc.remoteDescription.sdp)
+    status, relay = call(s.http, "POST", f"/api/v1/rooms/{room}/relay", {}, token=t)
+    check("a relay's credentials", status == 201, relay)
+    theirs += re.findall(r'"(?:username|credential)":"([^"]+)"', relay.decode())
     os.kill(s.children()["engine"][0], signal.SIGKILL)
     a.until("restart")
     os.kill(s.children()["keeper"][0], signal.SIGKILL)
@@ -71,7 +84,7 @@ with Server(sys.argv[1], "--engines", "1", "--log", "debug") as s:
         time.sleep(0.05)
     ours = re.findall(r"a=(?:ice-ufrag|ice-pwd):(\S+)", answer["sdp"])
     canaries = ["canary", "forged", subject, fingerprint, fingerprint.replace(":", "").lower(), "198.51.100.77", "127.0.0.1", t, *t.split("."), other.split(".")[2],
-                *ours, *keys(s.data)]
+                *ours, *theirs, whip.split(".")[2], *keys(s.data)]
     log = s.read_log()
     found = [c for c in canaries if c.lower() in log.lower()]
     print(f"log at debug level: {len(log.splitlines())} lines, {len(canaries)} canaries, {len(found)} found")

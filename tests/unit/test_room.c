@@ -133,6 +133,44 @@ static void whep_wants_something_live(void **state)
     world_fini(&w);
 }
 
+/* One track by WHEP: that picture and its sound, or that sound alone, of all that the room has. */
+static void whep_of_one_track(void **state)
+{
+    (void)state;
+    assert_ok(world_init(&w, 5, CLASS_GOVERNED, NULL));
+    struct client *one = world_join(&w, MEMBER_WHIP, CAN_PUBLISH, "alice");
+    struct client *two = world_join(&w, MEMBER_WHIP, CAN_PUBLISH, "carol");
+    assert_true(client_offer(one, 1, 1, 0, 0) && client_offer(two, 1, 1, 0, 0));
+    for (unsigned audio = 0; audio < 2; audio++) {
+        const struct member *wanted = two->member;
+        struct track *t = member_track(wanted, audio ? SOURCE_MICROPHONE : SOURCE_CAMERA);
+        struct client *v = world_join(&w, MEMBER_WHEP, CAN_SUBSCRIBE, "");
+        uint8_t b[64];
+        struct writer m = writer_of(MSPAN(b, sizeof b));
+        write_u64(&m, 1);
+        write_u16(&m, 1);
+        write_u64(&m, t->number);
+        write_u64(&m, 640);
+        write_u64(&m, 360);
+        client_message(v, ROOM_VIEW, writer_span(&m));
+        assert_true(client_offer(v, 0, 0, 3, 3));
+        world_run(&w, 2 * USEC_S);
+        unsigned pictures = 0, sounds = 0;
+        for (uint8_t i = 0; i < v->member->slots; i++) {
+            const struct track *got = v->member->slot[i]->track;
+            if (!got) continue;
+            assert_ptr_equal(got->member, wanted);
+            pictures += got->kind == SDP_VIDEO;
+            sounds += got->kind == SDP_AUDIO;
+        }
+        assert_int_equal(pictures, audio ? 0 : 1);
+        assert_int_equal(sounds, 1);
+        assert_true(packets(v, false) > 50);
+    }
+    clean();
+    world_fini(&w);
+}
+
 static struct span load_offer(const char *name)
 {
     static uint8_t bytes[SDP_BYTES_MAX];
@@ -345,6 +383,7 @@ int main(void)
         cmocka_unit_test(whip_to_many_whep),
         cmocka_unit_test(nobody_gets_his_own),
         cmocka_unit_test(whep_wants_something_live),
+        cmocka_unit_test(whep_of_one_track),
         cmocka_unit_test(browsers_meetings_are_answered),
         cmocka_unit_test(only_with_a_verdict),
         cmocka_unit_test(rights_are_those_of_the_verdict),
