@@ -31,6 +31,34 @@ const DEFECTS = [
   ['clientState.js', // who is removed is out, also when the same commit gives the leaf to another
     'const selfRemoved = mutatedTree[leafToNodeIndex(toLeafIndex(state.privatePath.leafIndex))] === undefined;',
     'const selfRemoved = grouped.remove.some((r) => r.proposal.remove.removed === state.privatePath.leafIndex);'],
+  // section 12.4.3.2: the extension is an HPKEPublicKey, a vector
+  ['createCommit.js',
+    'import { encode } from "./codec/tlsEncoder.js";',
+    'import { encode } from "./codec/tlsEncoder.js";\nimport { decodeVarLenData, varLenDataEncoder } from "./codec/variableLength.js";'],
+  ['createCommit.js',
+    '[...extensions, { extensionType: "external_pub", extensionData: externalPub }]',
+    '[...extensions, { extensionType: "external_pub", extensionData: encode(varLenDataEncoder)(externalPub) }]'],
+  ['createCommit.js',
+    '{ extensionType: "external_pub", extensionData: externalPub },',
+    '{ extensionType: "external_pub", extensionData: encode(varLenDataEncoder)(externalPub) },'],
+  ['createCommit.js', 'exportSecret(externalPub.extensionData, cs)', 'exportSecret(decodeVarLenData(externalPub.extensionData, 0)[0], cs)'],
+  // section 12.1.8.1: external_senders is a vector of ExternalSender, and a sender is its place in it
+  ['externalSender.js',
+    'import { decodeVarLenData, varLenDataEncoder } from "./codec/variableLength.js";',
+    'import { decodeVarLenData, decodeVarLenType, varLenDataEncoder } from "./codec/variableLength.js";\nexport const decodeExternalSenders = (data) => decodeVarLenType(decodeExternalSender)(data, 0)?.[0] ?? [];'],
+  ['publicMessage.js', 'import { decodeExternalSender } from', 'import { decodeExternalSenders } from'],
+  ['publicMessage.js', 'const externalSenderExtension = externalSenderExtensions[senderIndex];', 'const externalSenderExtension = externalSenderExtensions[0];'],
+  ['publicMessage.js', 'const externalSender = decodeExternalSender(externalSenderExtension.extensionData, 0);', 'const externalSender = [decodeExternalSenders(externalSenderExtension.extensionData)[senderIndex]];'],
+  ['clientState.js', 'import { decodeExternalSender } from', 'import { decodeExternalSenders } from'],
+  ['clientState.js',
+    'const decoded = decodeExternalSender(externalSender.extensionData, 0);',
+    'const decoded = decodeExternalSenders(externalSender.extensionData);'],
+  ['externalProposal.js', 'import { decodeExternalSender } from', 'import { decodeExternalSenders } from'],
+  ['externalProposal.js',
+    'const externalSenderExtensionIndex = groupInfo.groupContext.extensions.findIndex((ex) => {',
+    'const externalSenderExtensionIndex = decodeExternalSenders(groupInfo.groupContext.extensions.find((ex) => ex.extensionType === "external_senders").extensionData).findIndex((decoded) => {'],
+  ['externalProposal.js', 'if (ex.extensionType !== "external_senders")\n            return false;\n        const decoded = decodeExternalSender(ex.extensionData, 0);\n        if (decoded === undefined)\n            throw new ValidationError("Could not decode external_sender extension");\n        return constantTimeEqual(decoded[0].signaturePublicKey',
+    'return constantTimeEqual(decoded.signaturePublicKey'],
 ];
 const corrected = {
   name: 'corrected',
@@ -81,6 +109,11 @@ export class Driver {
   }
 }
 
+const joined = (...parts) => new Uint8Array(Buffer.concat(parts.map((p) => Buffer.from(p))));
+export const vector = (b) => joined(b.length < 64 ? [b.length] : [0x40 | (b.length >> 8), b.length & 255], b);
+const extension = (type, data) => joined([0, type], vector(data));
+export const externalSenders = (list) => vector(joined(...list.map((m) => joined(vector(m.open), [0, 1], vector(text(m.name))))));
+
 const proposalWords = (list) => list.flatMap((p) =>
   p.kind === 'add' ? ['add', hex(p.keyPackage)] : p.kind === 'remove' ? ['remove', p.leaf] : [p.kind]);
 
@@ -91,10 +124,12 @@ export class Native {
     Object.assign(this, { driver: world.driver, id, name });
   }
   async key() {
-    return unhex((await this.driver.ask('key', this.id, this.name))[0]);
+    const [message, open] = await this.driver.ask('key', this.id, this.name);
+    this.open = unhex(open);
+    return unhex(message);
   }
-  async create(groupId) {
-    await this.driver.ask('create', this.id, hex(groupId), '-');
+  async create(groupId, senders) {
+    await this.driver.ask('create', this.id, hex(groupId), hex(senders ? extension(5, senders) : NONE));
   }
   async join(welcome) {
     await this.driver.ask('join', this.id, hex(welcome), '-');
@@ -112,6 +147,19 @@ export class Native {
   }
   async say(data, aad) {
     return unhex((await this.driver.ask('say', this.id, hex(data), hex(aad)))[0]);
+  }
+  // From outside: GroupInfo, an external commit (entered once it was taken), proposals.
+  async groupInfo() {
+    return unhex((await this.driver.ask('groupinfo', this.id))[0]);
+  }
+  async enter(info, replace) {
+    return unhex((await this.driver.ask('enter', this.id, hex(info), ...(replace === undefined ? [] : ['replace', replace])))[0]);
+  }
+  async entered() {
+    await this.driver.ask('entered', this.id);
+  }
+  async outside(place, groupId, epoch, p) {
+    return unhex((await this.driver.ask('outside', this.id, place, hex(groupId), epoch, ...proposalWords([p])))[0]);
   }
   async export(label, context, n) {
     return unhex((await this.driver.ask('export', this.id, hex(text(label)), hex(context), n))[0]);
@@ -187,9 +235,12 @@ export class Ts {
     Object.assign(this, { world, cs: world.cs, id, name });
   }
   async key() {
-    this.pair = await this.cs.signature.keygen();
-    // ts-mls makes a compressed point; RFC 9420 section 5.1.1 wants the uncompressed one
-    if (this.world.suite === 2) this.pair.publicKey = mls.p256.getPublicKey(this.pair.signKey, false);
+    if (!this.pair) {
+      this.pair = await this.cs.signature.keygen();
+      // ts-mls makes a compressed point; RFC 9420 section 5.1.1 wants the uncompressed one
+      if (this.world.suite === 2) this.pair.publicKey = mls.p256.getPublicKey(this.pair.signKey, false);
+    }
+    this.open = this.pair.publicKey;
     const lifetime = { notBefore: 0n, notAfter: 2n ** 63n - 1n };
     this.own = await mls.generateKeyPackageWithKey({ credentialType: 'basic', identity: text(this.name) }, mls.defaultCapabilities(), lifetime, [], this.pair, this.cs);
     return encoded({ version: 'mls10', wireformat: 'mls_key_package', keyPackage: this.own.publicPackage });
@@ -197,8 +248,28 @@ export class Ts {
   get psks() {
     return mls.makePskIndex(this.state, { [mls.bytesToBase64(this.world.psk.id)]: this.world.psk.psk });
   }
-  async create(groupId) {
-    this.state = await mls.createGroup(groupId, this.own.publicPackage, this.own.privatePackage, [], this.cs);
+  async create(groupId, senders) {
+    const extensions = senders ? [{ extensionType: 'external_senders', extensionData: senders }] : [];
+    this.state = await mls.createGroup(groupId, this.own.publicPackage, this.own.privatePackage, extensions, this.cs);
+  }
+  async groupInfo() {
+    const groupInfo = await mls.createGroupInfoWithExternalPubAndRatchetTree(this.state, [], this.cs);
+    return encoded({ version: 'mls10', wireformat: 'mls_group_info', groupInfo });
+  }
+  async enter(info, replace) {
+    await this.key(); // with the same signature key, by which ts-mls knows its former leaf
+    const { publicMessage, newState } = await mls.joinGroupExternal(decoded(info).groupInfo, this.own.publicPackage, this.own.privatePackage, replace !== undefined, this.cs);
+    this.entering = newState;
+    return encoded({ version: 'mls10', wireformat: WIRES.publicMessage, publicMessage });
+  }
+  entered() {
+    this.moved(this.entering);
+  }
+  // ts-mls wants to see a GroupInfo, of which it uses the context.
+  async outside(place, groupId, epoch, p, info) {
+    const { groupInfo } = decoded(info);
+    if (place === 'own') return encoded(await mls.proposeAddExternal(groupInfo, this.own.publicPackage, this.own.privatePackage, this.cs));
+    return encoded(await mls.proposeExternal(groupInfo, await this.proposal(p), this.pair.publicKey, this.pair.signKey, this.cs));
   }
   async join(welcome) {
     this.state = await mls.joinGroup(decoded(welcome).welcome, this.own.publicPackage, this.own.privatePackage, this.psks, this.cs);

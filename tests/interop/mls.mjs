@@ -8,7 +8,7 @@ import { fork } from 'node:child_process';
 import crypto from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Native, Ts, Wasm, root, text, world } from './members.mjs';
+import { Native, Ts, Wasm, externalSenders, root, text, world } from './members.mjs';
 
 const seed = Number(process.argv[2] ?? crypto.randomInt(1e6));
 const operations = Number(process.argv[3] ?? 200);
@@ -179,6 +179,60 @@ const churn = async (w) => {
   return `${operations} operations, ${adds} added, ${removes} removed`;
 };
 
+// ---- from outside: native and ts-mls only, the page takes none of it ----
+const OUTSIDE = 30;
+const outside = async (w) => {
+  const groupId = text('outside'), BOTH = [Native, Ts], servers = [new Ts(w, 998, 'server-ts'), new Native(w, 999, 'server-native')];
+  for (const s of servers) await s.key();
+  const counts = { entered: 0, again: 0, served: 0, own: 0 };
+  for (const Founder of BOTH) {
+    const founder = make(w, Founder), all = [Ts, Native, Ts].map((K) => make(w, K));
+    await founder.key();
+    await founder.create(groupId, externalSenders(servers));
+    let inside = [founder];
+    // the second comes by the GroupInfo of the first epoch, which has no transcript yet
+    const second = make(w, pick(BOTH));
+    await second.key();
+    const first = await second.enter(await founder.groupInfo());
+    assert.equal((await taken(founder, first)).kind, 'commit');
+    await second.entered();
+    inside.push(second);
+    await agree(inside);
+    inside = await deliver(inside, await founder.commit(await adding(all)), { joiners: all });
+    for (let i = 0; i < OUTSIDE; i++) {
+      const what = dice(5), by = pick(inside), info = await by.groupInfo(), { epoch } = await by.info();
+      const others = inside.filter((m) => m !== by), hear = async (message) => {
+        for (const m of inside) assert.equal((await taken(m, message)).kind, 'proposal');
+      };
+      if (what < 2) {
+        const again = what === 1 && inside.length > 2 ? pick(others) : undefined, who = again ?? (inside.length < NINE ? make(w, pick(BOTH)) : undefined);
+        if (!who) continue;
+        if (!again) await who.key();
+        const commit = await who.enter(info, again && (await again.info()).leaf);
+        for (const m of inside) if (m !== again) assert.equal((await taken(m, commit)).kind, 'commit');
+        await who.entered();
+        if (!again) inside.push(who);
+        counts[again ? 'again' : 'entered']++;
+        await agree(inside);
+      } else if (what === 2) {
+        const place = dice(2), j = inside.length < NINE ? make(w, pick(BOTH)) : undefined, gone = inside.length > SIX ? [pick(others)] : [];
+        for (const p of [...(j ? await adding([j]) : []), ...(gone.length ? [{ kind: 'remove', leaf: (await gone[0].info()).leaf }] : [])])
+          await hear(await servers[place].outside(place, groupId, epoch, p, info));
+        inside = await deliver(inside, await by.commit([]), { joiners: j ? [j] : [], gone });
+        counts.served++;
+      } else if (what === 3 && inside.length < NINE) {
+        const j = make(w, pick(BOTH)), [p] = await adding([j]);
+        await hear(await j.outside('own', groupId, epoch, p, info));
+        inside = await deliver(inside, await by.commit([]), { joiners: [j] });
+        counts.own++;
+      } else inside = await deliver(inside, await by.commit([]));
+      await talk(inside);
+    }
+    for (const m of inside) await m.free();
+  }
+  return `${counts.entered} entered, ${counts.again} again, ${counts.served} proposals by a server, ${counts.own} own Adds`;
+};
+
 let passed = 0, failed = 0;
 const row = async (name, run) => {
   const start = Date.now();
@@ -195,6 +249,7 @@ if (process.env.SUITE) {
   const suite = Number(process.env.SUITE), w = await world(suite, { program, wasm, seed, psk });
   for (const A of KINDS) for (const B of KINDS) if (A !== B) await row(`suite ${suite} ${A.name} founds, ${B.name} joins`, () => pair(w, A, B));
   await row(`suite ${suite} mixed members`, () => churn(w));
+  await row(`suite ${suite} external commits and proposals`, () => outside(w));
   w.driver.end();
   process.send([passed, failed], () => process.exit(failed ? 1 : 0));
 } else {

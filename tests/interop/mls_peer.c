@@ -15,6 +15,7 @@
 #define WHAT_MAX   1024
 
 static struct person peers[PEERS];
+static struct draft *entering[PEERS]; /* external commits that nobody has taken yet */
 static uint16_t suite_id;
 static char *line;
 static size_t line_size;
@@ -100,7 +101,7 @@ static struct person *peer(size_t i)
 
 static struct group_conf conf(void)
 {
-    return (struct group_conf){.crypto = &people_crypto, .past = 2};
+    return (struct group_conf){.crypto = &people_crypto, .past = 2, .outside = 7};
 }
 
 static struct span kept(struct span s)
@@ -128,6 +129,7 @@ static enum err do_key(void)
     snprintf(p->name, sizeof p->name, "%s", word(2));
     enum err e = person_keys(p, suite_id);
     if (e == OK) out_hex(blob_span(&p->key.message));
+    if (e == OK) out_hex(SPAN(p->sign_pub, suite_id == SUITE_P256_AES128 ? 65 : 32));
     return e;
 }
 
@@ -252,6 +254,77 @@ static enum err do_info(void)
     return OK;
 }
 
+static enum err do_groupinfo(void)
+{
+    struct person *p = peer(1);
+    struct draft *d;
+    enum err e = draft_group_info(p->g, &d);
+    if (e) return e;
+    e = draft_sign(d, secret_span(&p->sign));
+    if (e == OK) out_hex(draft_message(d));
+    draft_free(d);
+    return e;
+}
+
+/* enter ID GROUP_INFO [replace LEAF]: the commit; entered ID once it was taken. */
+static enum err do_enter(void)
+{
+    static const uint16_t types[] = {0xf1ca, 0xf1cb};
+    struct person *p = peer(1);
+    struct draft **d = &entering[number(1) % PEERS];
+    struct group_conf c = conf();
+    struct enter_with with = {
+        .group_info = hex(2),
+        .leaf = {.identity = span_str(p->name),
+                 .signature_key = SPAN(p->sign_pub, suite_id == SUITE_P256_AES128 ? 65 : 32),
+                 .extension_types = types,
+                 .extension_count = 2},
+        .replace = strcmp(word(3), "replace") == 0,
+        .former = (uint32_t)number(4),
+        .psks = &shared,
+        .psk_count = shared.id.n ? 1 : 0};
+    draft_free(*d);
+    *d = NULL;
+    enum err e = draft_enter(&c, &with, d);
+    if (e == OK) e = draft_sign(*d, secret_span(&p->sign));
+    if (e == OK) out_hex(draft_message(*d));
+    return e;
+}
+
+static enum err do_entered(void)
+{
+    struct person *p = peer(1);
+    struct draft **d = &entering[number(1) % PEERS];
+    if (!*d) return ERR_STATE;
+    group_free(p->g);
+    p->g = NULL;
+    enum err e = draft_entered(*d, &p->g);
+    draft_free(*d);
+    *d = NULL;
+    return e;
+}
+
+/* outside ID own|PLACE GROUP_ID EPOCH PROPOSAL: signed with ID's key. */
+static enum err do_outside(void)
+{
+    static struct propose what[WHAT_MAX];
+    struct person *p = peer(1);
+    struct draft *d;
+    struct outsider who = {.suite = suite_id,
+                           .group_id = hex(3),
+                           .epoch = number(4),
+                           .new_member = strcmp(word(2), "own") == 0,
+                           .sender = (uint32_t)number(2),
+                           .signature_key = SPAN(p->sign_pub, suite_id == SUITE_P256_AES128 ? 65 : 32)};
+    if (proposals(5, what) != 1) return ERR_FORMAT;
+    enum err e = draft_outside(&people_crypto, &who, what, &d);
+    if (e) return e;
+    e = draft_sign(d, secret_span(&p->sign));
+    if (e == OK) out_hex(draft_message(d));
+    draft_free(d);
+    return e;
+}
+
 static enum err do_leave(void)
 {
     person_leave(peer(1));
@@ -280,10 +353,15 @@ static enum err do_memory(void)
 static const struct verb {
     const char *name;
     enum err (*run)(void);
-} verbs[] = {{"start", do_start},     {"key", do_key},       {"create", do_create}, {"join", do_join},
-             {"propose", do_propose}, {"commit", do_commit}, {"take", do_take},     {"say", do_say},
-             {"export", do_export},   {"info", do_info},     {"leave", do_leave},   {"discard", do_discard},
-             {"memory", do_memory}};
+} verbs[] = {{"start", do_start},     {"key", do_key},
+             {"create", do_create},   {"join", do_join},
+             {"propose", do_propose}, {"commit", do_commit},
+             {"take", do_take},       {"say", do_say},
+             {"export", do_export},   {"info", do_info},
+             {"leave", do_leave},     {"discard", do_discard},
+             {"memory", do_memory},   {"groupinfo", do_groupinfo},
+             {"enter", do_enter},     {"entered", do_entered},
+             {"outside", do_outside}};
 
 /* A request behind `time` is answered with its milliseconds first. */
 static void answer(void)
@@ -317,8 +395,10 @@ int main(void)
             words[word_count++] = w;
         answer();
     }
-    for (size_t i = 0; i < PEERS; i++)
+    for (size_t i = 0; i < PEERS; i++) {
+        draft_free(entering[i]);
         person_leave(&peers[i]);
+    }
     free(line);
     free(out.text);
     free((void *)(uintptr_t)shared.id.p);
