@@ -82,7 +82,10 @@ static uint8_t *extensions(uint8_t *p, struct slot *s, const struct head *h, con
         p = element(p, two, id[EXT_ORIENTATION], SPAN(small, 1));
     }
     if (stamp.n && id[EXT_CAPTURE_TIME]) p = element(p, two, id[EXT_CAPTURE_TIME], stamp);
-    if (with_carry) p = element(p, two, id[EXT_DESCRIPTOR], carry);
+    if (with_carry) {
+        p = element(p, two, id[EXT_DESCRIPTOR], carry);
+        descriptor_renumber(p - carry.n, carry.n, s->frame_offset);
+    }
     if (p == start + 4) return start;
     while ((p - start) % 4)
         *p++ = 0;
@@ -91,7 +94,8 @@ static uint8_t *extensions(uint8_t *p, struct slot *s, const struct head *h, con
     return p;
 }
 
-/* Picture numbers go on across switches: a decoder that sees them jump back may wait for ever. */
+/* Picture numbers (and frame numbers of descriptors) go on across switches: a decoder that sees them jump back
+ * may wait for ever. */
 static void renumber(const struct slot *s, const struct cache_pkt *p, uint8_t *payload)
 {
     struct payload_facts f = {.has_picture = p->has_picture,
@@ -156,6 +160,12 @@ void sfu_rtcp(struct member *m, usec now, struct span rtcp, struct out *out)
 
 /* ---- forwarding ---- */
 
+/* The frame number in the packet's dependency descriptor; 0 without one. */
+static uint16_t frame_of(const struct track *t, uint8_t layer, const struct cache_pkt *p)
+{
+    return descriptor_frame(cache_carry(&t->layer[layer].cache, p));
+}
+
 /* The first packet of another source: lines of time and pictures go on from where the last one left them. */
 static void start_here(struct slot *s, uint8_t layer, const struct cache_pkt *p, usec now)
 {
@@ -179,6 +189,7 @@ static void start_here(struct slot *s, uint8_t layer, const struct cache_pkt *p,
     }
     s->squeezed = false;
     s->ts_offset = p->ts - (s->last_ts + ticks);
+    s->frame_offset = (uint16_t)(s->last_frame + 1 - frame_of(t, layer, p));
     s->picture_offset = (uint16_t)(s->last_picture + 1 - p->picture);
     s->tl0_offset = (uint8_t)(s->last_tl0 + 1 - p->tl0);
     s->layer = layer;
@@ -254,6 +265,8 @@ static void forward_one(struct slot *s, uint8_t layer, const struct cache *c, co
         s->last_picture = (uint16_t)(p->picture + s->picture_offset);
         s->last_tl0 = (uint8_t)(p->tl0 + s->tl0_offset);
     }
+    uint16_t frame = (uint16_t)(frame_of(s->track, layer, p) + s->frame_offset);
+    if ((int16_t)(uint16_t)(frame - s->last_frame) > 0) s->last_frame = frame;
     s->last_at = now;
     s->packets++;
     s->octets += p->n;

@@ -46,6 +46,7 @@ struct slot {
     usec last_at;
     uint16_t picture_offset, last_picture;
     uint8_t tl0_offset, last_tl0;
+    uint16_t frame_offset, last_frame; /* of dependency descriptors */
     uint32_t packets, octets;
     /* what the receiver says */
     uint32_t sr_mark; /* middle 32 bits of our last report's time */

@@ -200,3 +200,16 @@ enum err descriptor_read(struct span ext, struct descriptor_templates *t, struct
     *d = found;
     return OK;
 }
+
+uint16_t descriptor_frame(struct span ext)
+{
+    return ext.n >= 3 ? (uint16_t)(ext.p[1] << 8 | ext.p[2]) : 0;
+}
+
+void descriptor_renumber(uint8_t *p, size_t n, uint16_t by)
+{
+    uint16_t frame = (uint16_t)(descriptor_frame(SPAN(p, n)) + by);
+    if (n < 3) return;
+    p[1] = (uint8_t)(frame >> 8);
+    p[2] = (uint8_t)frame;
+}

@@ -46,4 +46,8 @@ enum err descriptor_read(struct span ext, struct descriptor_templates *t, struct
  * bytes whose facts are f. */
 void payload_renumber_vp8(uint8_t *p, size_t n, const struct payload_facts *f, uint16_t picture, uint8_t tl0);
 
+/* A dependency descriptor's frame number (bits 8 to 23), and the same in place moved on by some; 0 and nothing for one too short. */
+uint16_t descriptor_frame(struct span ext);
+void descriptor_renumber(uint8_t *p, size_t n, uint16_t by);
+
 #endif

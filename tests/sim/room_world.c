@@ -13,6 +13,7 @@
 
 #define MID_EXT 9
 #define TCC_EXT 4
+#define DD_EXT  12
 
 /* ---- crypto that is none: keys are fixed, tags are zero ---- */
 
@@ -364,8 +365,10 @@ static void put_section(struct writer *w, struct client *c, unsigned mid, bool v
         "00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F:10:11:12:13:14:15:16:17:18:19:1A:1B:1C:1D:1E:1F\r\n"
         "a=setup:actpass\r\na=mid:%u\r\na=extmap:%d urn:ietf:params:rtp-hdrext:sdes:mid\r\n"
         "a=extmap:%d http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n"
+        "a=extmap:%d "
+        "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension\r\n"
         "a=%s\r\na=rtcp-mux\r\na=rtcp-rsize\r\n",
-        video ? "video" : "audio", video ? "96 97" : "111", c->ufrag, c->pwd, mid, MID_EXT, TCC_EXT,
+        video ? "video" : "audio", video ? "96 97" : "111", c->ufrag, c->pwd, mid, MID_EXT, TCC_EXT, DD_EXT,
         out ? "sendonly" : "recvonly");
     write_str(w, line);
     write_str(w, video ? "a=rtpmap:96 VP8/90000\r\na=rtcp-fb:96 nack\r\na=rtcp-fb:96 nack pli\r\n"
@@ -491,14 +494,16 @@ static void send_media(struct client *c, struct sent_stream *s, bool marker, boo
     s->kept_seq[k] = (uint16_t)index;
     s->kept_marker[k] = marker;
     int mid_n = snprintf((char *)mid, sizeof mid, "%u", s->mid);
-    struct rtp_ext_out ext = {MID_EXT, SPAN(mid, (size_t)mid_n)};
+    uint16_t frame = (uint16_t)(s->picture + s->source * 7777); /* sources count from anywhere */
+    uint8_t descriptor[3] = {(uint8_t)(start << 7 | marker << 6), (uint8_t)(frame >> 8), (uint8_t)frame};
+    struct rtp_ext_out ext[] = {{MID_EXT, SPAN(mid, (size_t)mid_n)}, {DD_EXT, SPAN_OF(descriptor)}};
     struct rtp_out h = {.marker = marker,
                         .pt = s->pt,
                         .seq = (uint16_t)index,
                         .ts = s->ts,
                         .ssrc = s->ssrc,
-                        .ext = &ext,
-                        .ext_count = 1};
+                        .ext = ext,
+                        .ext_count = s->video ? 2 : 1};
     send_rtp(c, &h, index, SPAN(payload, n));
 }
 
@@ -654,6 +659,17 @@ static void got_media(struct client *c, struct got_stream *g, uint16_t seq, uint
     if ((uint16_t)g->highest == seq) g->last_ts = ts;
 }
 
+/* Frame numbers go on whatever the slot shows: a decoder drops what seems older than what it had. */
+static void got_descriptor(struct got_stream *g, const struct rtp *h, struct span pkt)
+{
+    struct span d = rtp_ext_value(h, pkt, DD_EXT);
+    if (d.n < 3 || (uint16_t)g->highest != h->seq) return;
+    uint16_t frame = (uint16_t)(d.p[1] << 8 | d.p[2]);
+    if (g->has_frame && (int16_t)(uint16_t)(frame - g->frame) < 0) g->went_back++;
+    g->has_frame = true;
+    g->frame = frame;
+}
+
 static void got_rtp(struct client *c, struct mspan pkt)
 {
     struct rtp h;
@@ -669,6 +685,7 @@ static void got_rtp(struct client *c, struct mspan pkt)
         struct got_stream *g = &c->got[i];
         if (g->ssrc == h.ssrc) {
             got_media(c, g, h.seq, h.ts, payload, true);
+            got_descriptor(g, &h, span_m(pkt));
             return;
         }
         if (g->rtx_ssrc == h.ssrc && payload.n > 2) {

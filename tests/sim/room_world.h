@@ -38,6 +38,8 @@ struct got_stream { /* one slot as the client sees it */
     uint64_t packets, duplicates, recovered, keys, source_changes, went_back, rtx;
     uint32_t source, counter; /* of the newest packet */
     uint32_t last_ts;
+    bool has_frame;
+    uint16_t frame; /* number in the newest dependency descriptor */
     uint32_t missing[256];
     uint32_t missing_n;
     usec missing_next;

@@ -37,6 +37,8 @@ static void clean(void)
     for (uint32_t i = 0; i < w.clients; i++) {
         assert_int_equal(w.client[i].bad_payloads, 0);
         assert_int_equal(w.client[i].unknown_ssrc, 0);
+        for (uint8_t k = 0; k < w.client[i].gots; k++)
+            assert_int_equal(w.client[i].got[k].went_back, 0);
     }
     assert_int_equal(w.nonces_reused, 0);
     assert_int_equal(w.news_lost, 0);
