@@ -85,7 +85,7 @@ if (go) {
     const before = await ana.tiles();
     await ben.page.reload({ waitUntil: 'load' });
     await ben.join();
-    const times = await Promise.all([ben.sees([ana, eve, dan]), ana.sees([ben]), eve.sees([ben])]);
+    const times = await Promise.all([ben.sees([ana, eve, dan]), ana.sees([ben], 2500), eve.sees([ben], 2500)]);
     const after = await ana.tiles();
     if (before.join() !== after.join()) throw new Error(`${before.join(' ')} → ${after.join(' ')}`);
     return `Ben sees all after ${times[0]} ms; is seen by Ana after ${times[1]} ms, by Eve after ${times[2]} ms`;
