@@ -224,7 +224,7 @@ static void admit(struct engine *e, uint64_t session, struct span body)
         e->counts.refused++;
         return;
     }
-    struct room_entrant who = {.session = session, .number = a.member, .kind = a.entry};
+    struct room_entrant who = {.session = session, .number = a.member, .kind = a.entry, .ice = a.ice};
     err = open_room(e, &a.verdict, &room);
     if (!err) err = room_admit(room->room, &a.verdict, &who, e->now, &e->news, &m);
     if (!err) {
@@ -240,6 +240,7 @@ static void admit(struct engine *e, uint64_t session, struct span body)
         struct seat *s = engine_seat_of(e, session);
         assert(s);
         s->admitted = a;
+        s->admitted.ice = SPAN_NONE; /* of the message, which ends */
         s->since_ms = clock_wall().ms;
         e->counts.joins++;
         tell_member(e, session, &(struct ipc_member){true, room_name(room->room), a.member, SPAN_NONE});

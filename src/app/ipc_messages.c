@@ -192,6 +192,7 @@ static void get_admit(struct reader *r, struct ipc_admit *m)
     get_verdict(r, &m->verdict);
     m->member = read_u32(r);
     m->entry = read_u8(r);
+    m->ice = read_vec16(r);
     if (m->entry > ENTRY_NATIVE) r->bad = true;
 }
 
@@ -200,6 +201,7 @@ void put_ipc_admit(struct writer *w, const struct ipc_admit *m)
     put_verdict(w, &m->verdict);
     write_u32(w, m->member);
     write_u8(w, m->entry);
+    write_vec16(w, m->ice);
 }
 GET_BEGIN(ipc_admit)
 get_admit(&r, &x);

@@ -62,6 +62,7 @@ struct ipc_admit { /* IPC_ADMIT, session = who is let in */
     struct verdict verdict;
     uint32_t member; /* its number in the room, given by the keeper, never reused in a meeting */
     uint8_t entry;
+    struct span ice; /* relays of this member, as in struct room_entrant */
 };
 struct ipc_expel {             /* IPC_EXPEL */
     struct span reason, title; /* of the `closed` message */

@@ -23,7 +23,8 @@
 #define AUDIT_ROWS_MAX 1000
 #define GUEST_TTL_S    3600
 #define GUEST_STAY_MS  (12 * 3600 * 1000) /* a guest's token opens for an hour; who is in may stay so long */
-#define RELAY_TTL_S    3600
+#define RELAY_TTL_S    3600               /* of a credential that was asked for, */
+#define RELAY_STAY_S   (12 * 3600)        /* and of one that came with `joined`: for a long call */
 #define RATE_SLOTS     4096
 
 struct room_row_db { /* a room as the store has it */
@@ -376,6 +377,8 @@ void api_room_create(struct question *q);
 void api_token_make(struct question *q);
 void api_guest(struct question *q);
 void api_relay(struct question *q);
+/* The relays of one who comes in, as struct room_entrant has them; nothing where there are none. */
+void tokens_relays(struct keeper *k, const struct verdict *v, struct writer *w);
 /* Sends what is to be signed to the vault; the answer follows as before + token + after. Call it after the
  * commit. */
 void token_issue(struct question *q, const struct token *t, struct span before, struct span after,

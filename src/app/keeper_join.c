@@ -3,6 +3,7 @@
 
 #include "app/log.h"
 #include "base/mem.h"
+#include "base/secret.h"
 #include "wire/base64url.h"
 
 #include <stdio.h>
@@ -164,10 +165,12 @@ static void unavailable(struct keeper *k, uint64_t session)
 /* The engine hears of it before front does, so that a message of the session finds it there. */
 static bool admit(struct keeper *k, struct person *p, const struct verdict *v)
 {
-    uint8_t body[1024];
-    struct writer w = writer_of(MSPAN(body, sizeof body));
-    struct ipc_admit m = {.verdict = *v, .member = p->number, .entry = p->entry};
+    uint8_t body[2048], relays[1024];
+    struct writer w = writer_of(MSPAN(body, sizeof body)), ice = writer_of(MSPAN(relays, sizeof relays));
+    tokens_relays(k, v, &ice);
+    struct ipc_admit m = {.verdict = *v, .member = p->number, .entry = p->entry, .ice = writer_span(&ice)};
     put_ipc_admit(&w, &m);
+    secret_wipe(relays, sizeof relays);
     people_relay(k, span_str(v->room), SPAN_NONE, false);
     if (v->subject[0]) people_relay(k, span_str(v->room), span_str(v->subject), false);
     if (w.bad || !k->conf.send(k->conf.ctx, ROLE_ENGINE, p->engine, IPC_ADMIT, p->session, writer_span(&w)))

@@ -285,49 +285,74 @@ void api_guest(struct question *q)
 
 /* --- relay credentials --- */
 
-static void put_uris(struct writer *w, const char *turn)
+static const char *const transports[] = {"udp", "tcp"};
+
+static struct span relay_uri(const struct keeper *k, unsigned i, char text[static 160])
 {
-    static const char *const transports[] = {"udp", "tcp"};
-    for (unsigned i = 0; i < COUNT_OF(transports); i++) {
-        char uri[160];
-        snprintf(uri, sizeof uri, "turn:%s?transport=%s", turn, transports[i]);
-        if (i) write_str(w, ",");
-        json_write_str(w, uri);
-    }
+    snprintf(text, 160, "turn:%s?transport=%s", k->conf.config->turn, transports[i]);
+    return span_str(text);
+}
+
+/* ERR_STATE when this server runs no relay. */
+static enum err relay_issue(struct keeper *k, const char *room, const char *who, uint32_t ttl_s,
+                            struct turn_credential *c)
+{
+    struct turn_auth auth = {.crypto = k->conf.crypto, .secret = k->relay};
+    uint64_t expires = (uint64_t)(k->conf.wall().ms / 1000) + ttl_s;
+    enum err e = k->conf.config->turn[0] && k->relay.n
+                     ? turn_auth_issue(&auth, span_str(room), span_str(who), expires, c)
+                     : ERR_STATE;
+    secret_drop(&auth.secret);
+    return e;
+}
+
+void tokens_relays(struct keeper *k, const struct verdict *v, struct writer *w)
+{
+    struct turn_credential c;
+    char uri[160];
+    if (relay_issue(k, v->room, v->subject, RELAY_STAY_S, &c)) return; /* without a relay the call goes on */
+    write_u16(w, 1);
+    write_u16(w, COUNT_OF(transports));
+    for (unsigned i = 0; i < COUNT_OF(transports); i++)
+        write_vec32(w, relay_uri(k, i, uri));
+    write_vec32(w, span_str(c.username));
+    write_vec32(w, span_str(c.password));
+    secret_wipe(&c, sizeof c);
 }
 
 void api_relay(struct question *q)
 {
     struct keeper *k = q->k;
-    struct turn_auth auth = {.crypto = k->conf.crypto, .secret = k->relay};
     struct turn_credential c;
-    char handle[23] = "";
+    char handle[23] = "", uri[160];
     if (!ask_decide(k, &q->a, "")) {
         api_refused(q);
         return;
     }
-    if (!k->conf.config->turn[0] || !k->relay.n) {
+    enum err e = q->a.facts.who.token ? OK : random_handle(k, handle);
+    const char *who = q->a.facts.who.token ? q->a.token.subject : handle;
+    if (!e) e = relay_issue(k, q->a.room, who, RELAY_TTL_S, &c);
+    if (e == ERR_STATE) {
         store_rollback(&k->store);
         ask_refuse(k, &q->a, "");
         api_problem(q, 404, "unsupported", "This server runs no relay. Start it with --turn ADDRESS:PORT.",
                     "");
         return;
     }
-    uint64_t expires = (uint64_t)(k->conf.wall().ms / 1000) + RELAY_TTL_S;
-    enum err e = q->a.facts.who.token ? OK : random_handle(k, handle);
-    struct span who = q->a.facts.who.token ? span_str(q->a.token.subject) : span_str(handle);
-    if (!e) e = turn_auth_issue(&auth, span_str(q->a.room), who, expires, &c);
     if (!e) e = store_commit(&k->store);
-    secret_drop(&auth.secret);
     if (e) {
         api_unavailable(q);
         return;
     }
     people_relay(k, span_str(q->a.room), SPAN_NONE, false); /* whatever was ended before: this one is good */
-    people_relay(k, span_str(q->a.room), who, false);
+    people_relay(k, span_str(q->a.room), span_str(who), false);
     struct writer w = writer_of(MSPAN(k->answer, sizeof k->answer));
     write_str(&w, "{\"uris\":[");
-    put_uris(&w, k->conf.config->turn);
+    for (unsigned i = 0; i < COUNT_OF(transports); i++) {
+        if (i) write_str(&w, ",");
+        (void)relay_uri(k, i, uri);
+        json_write_str(&w, uri);
+    }
     write_str(&w, "],\"username\":");
     json_write_str(&w, c.username);
     write_str(&w, ",\"credential\":");

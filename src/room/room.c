@@ -111,7 +111,7 @@ enum err room_admit(struct room *r, const struct verdict *verdict, const struct 
     m->nack_due = USEC_NEVER;
     roster_add(r, m);
     note_member(r, news, ROOM_MEMBER_JOINED, m);
-    note_joined(r, news, m);
+    note_joined(r, news, m, who->ice);
     if (r->recording != ROOM_NOT_RECORDED) note_recording_to(r, news, m);
     *member = m;
     return OK;

@@ -85,6 +85,7 @@ struct room_entrant { /* who comes in, besides what the verdict says */
     uint64_t session; /* of the client, from front */
     uint32_t number;  /* of the member, from the keeper, never reused in a meeting, not 0 */
     uint8_t kind;     /* enum member_kind */
+    struct span ice;  /* relays it may use, as `joined` lists them with their count first; or empty: none */
 };
 /* Lets somebody in: the only way to become a member. Keeps a copy of what it needs of the verdict. News:
  * `joined` to it (with id 0, which front replaces), `member_joined` to the others. ERR_DENIED when the

@@ -285,7 +285,7 @@ static void put_rights(struct writer *w, uint32_t can)
         if (can & rows[i].bit) put_str(w, rows[i].name);
 }
 
-void note_joined(struct room *r, struct news *n, const struct member *m)
+void note_joined(struct room *r, struct news *n, const struct member *m, struct span ice)
 {
     note_to_one(n, ROOM_JOINED, m);
     struct writer w = news_body_open(n, NEWS_BODY_MAX);
@@ -303,7 +303,10 @@ void note_joined(struct room *r, struct news *n, const struct member *m)
     write_u16(&w, (uint16_t)(m->told ? r->tracks : 0));
     for (const struct track *t = r->track_first; t && m->told; t = t->next)
         put_track(&w, t);
-    write_u16(&w, 0); /* relays: front knows them */
+    if (ice.n)
+        write_bytes(&w, ice);
+    else
+        write_u16(&w, 0);
     news_done(n, &w);
 }
 

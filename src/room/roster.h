@@ -127,7 +127,7 @@ void note_ok(struct news *n, const struct member *m, uint32_t id);
 void note_error(struct news *n, const struct member *m, uint32_t id, const char *code, const char *title);
 void note_closed(struct news *n, const struct member *m, const struct room_expulsion *why);
 void note_member(struct room *r, struct news *n, unsigned message, const struct member *about);
-void note_joined(struct room *r, struct news *n, const struct member *m);
+void note_joined(struct room *r, struct news *n, const struct member *m, struct span ice);
 void note_left(struct room *r, struct news *n, const struct member *m, const char *reason, uint32_t by);
 void note_track(struct room *r, struct news *n, unsigned message, const struct track *t);
 /* `recording`, to all or to one. */

@@ -3,10 +3,10 @@
 // chat, mute, share, leave, join, reload, removal, and an engine that is killed. Prints times; last line N passed, N failed.
 import { Checks, chromium, firefox, until } from './browser.mjs';
 import { Person } from './person.mjs';
-import { ownAddress, startServer } from './server.mjs';
+import { freePort, ownAddress, startServer } from './server.mjs';
 
 const checks = new Checks();
-const server = await startServer();
+const server = await startServer({ args: ['--turn', `${ownAddress() ?? '127.0.0.1'}:${await freePort()}`] });
 console.log(`# media on ${ownAddress() ?? 'loopback only: Firefox will find no path'}`);
 const [one, two] = [await chromium(), await firefox({ prefs: { 'media.navigator.audio.fake_frequency': 1320 } })];
 const room = 'browser-call';
@@ -32,6 +32,7 @@ const go = await checks.is('a room is created from the page and three people joi
 if (go) {
   await checks.is('each sees the right picture of each other, and frames grow', async () => {
     const times = await Promise.all(all.map((p) => p.sees(others(p), 20000)));
+    for (const p of all) if (await p.eval(() => window.peers.at(-1).getConfiguration().iceServers.length) !== 1) throw new Error(`${p.name} knows no relay`);
     return all.map((p, i) => `${p.name} ${times[i]} ms`).join(', ');
   });
   await checks.is('each hears each other', async () => {

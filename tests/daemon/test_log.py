@@ -76,6 +76,7 @@ with Server(sys.argv[1], "--engines", "1", "--log", "debug", "--turn", f"127.0.0
     status, relay = call(s.http, "POST", f"/api/v1/rooms/{room}/relay", {}, token=t)
     check("a relay's credentials", status == 201, relay)
     theirs += re.findall(r'"(?:username|credential)":"([^"]+)"', relay.decode())
+    theirs += [j["ice"][0][k] for j in (ja, jb) for k in ("username", "credential")]
     os.kill(s.children()["engine"][0], signal.SIGKILL)
     a.until("restart")
     os.kill(s.children()["keeper"][0], signal.SIGKILL)

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# The server's own relay with coturn's client: the credential of `incamera turn` by UDP, by TCP and by TLS beside HTTPS;
+# The server's own relay with coturn's client: the credential of `incamera turn` by UDP, by TCP and by TLS beside HTTPS,
+# and the one that comes with `joined`;
 # closing the room ends it (RELIABILITY row 27). Usage: turn_server.sh INCAMERA-BINARY
 incamera=${1:?}
 command -v turnutils_uclient > /dev/null || exit 77
@@ -8,7 +9,7 @@ DIR=$(mktemp -d) fails=0 server=
 trap 'kill $server 2> /dev/null; wait $server 2> /dev/null; rm -rf "$DIR"' EXIT
 ok() { if [ "$1" = 0 ]; then echo "ok   $2"; else echo "FAIL $2"; fails=$((fails + 1)); fi; }
 
-"$incamera" serve --dev --data "$DIR/data" --listen 127.0.0.1:34843 --media 127.0.0.1:34840 --engines 1 \
+"$incamera" serve --dev --data "$DIR/data" --listen 127.0.0.1:34843 --listen-plain 127.0.0.1:34844 --media 127.0.0.1:34840 --engines 1 \
     --turn 127.0.0.1:34878 --turn-allow-peer 127.0.0.0/8 > "$DIR/out" 2> "$DIR/log" &
 server=$!
 n=0
@@ -37,6 +38,20 @@ ok $((1 - $?)) "a closed room relays no more"
 credential two
 uclient -p 34878
 ok $? "another does"
+token=$(timeout 10 "$incamera" token --room two --name Ana --data "$DIR/data")
+python3 - "$token" "$(dirname "$0")" > "$DIR/credential" << 'END'
+import sys
+sys.path.insert(0, sys.argv[2])
+from client import Socket
+s = Socket(34844)
+s.send(type="join", id=1, token=sys.argv[1], room="two")
+ice, = s.until("joined")["ice"]
+assert ice["urls"] == ["turn:127.0.0.1:34878?transport=udp", "turn:127.0.0.1:34878?transport=tcp"], ice
+print("-", ice["username"], ice["credential"])
+END
+read -r uri user password < "$DIR/credential"
+uclient -p 34878
+ok $? "who joins is told of it, with a credential"
 timeout 10 "$incamera" room create one --class governed --data "$DIR/data" > "$DIR/room"
 credential one
 uclient -p 34878

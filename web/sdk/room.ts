@@ -4,7 +4,7 @@ import { ConsentKey } from './consent.ts';
 import type { EventOf, RoomEvent } from './events.ts';
 import { Emitter } from './events.ts';
 import { record } from './http.ts';
-import type { ClientMessage, RoomClass, Sending, Show, Source } from './protocol.ts';
+import type { ClientMessage, IceServer, RoomClass, Sending, Show, Source } from './protocol.ts';
 import { readServerMessage } from './protocol.ts';
 import type { FrameSealer, SealedMember, SealedState } from './seal.ts';
 import type { Member } from './protocol.ts';
@@ -303,6 +303,12 @@ export class Room {
     return event.type !== 'member_joined' && event.type !== 'member_left' && event.type !== 'said';
   }
 
+  /** Where relays are, one more is beside HTTPS: the way out of networks that let nothing else pass. */
+  #relays(ice: readonly IceServer[]): readonly IceServer[] {
+    const { protocol, hostname, port } = new URL(this.#options.server ?? location.href);
+    if (protocol !== 'https:') return ice;
+    return ice.map((s) => ({ ...s, urls: [...s.urls, `turns:${hostname}:${port || 443}?transport=tcp`] }));
+  }
   #openSocket(): void {
     const url = new URL('/ws', this.#options.server ?? location.href);
     url.protocol = url.protocol === 'http:' ? 'ws:' : 'wss:';
@@ -333,7 +339,7 @@ export class Room {
     this.#peer?.close();
     const { generation } = effect;
     const peer = new Peer({
-      generation, ice: effect.ice, videoSlots: effect.videoSlots, sealer: this.#options.sealer,
+      generation, ice: this.#relays(effect.ice), videoSlots: effect.videoSlots, sealer: this.#options.sealer,
       onState: (state) => this.#input({ type: 'peer_state', now: this.#now(), generation, state }),
     });
     this.#peer = peer;
