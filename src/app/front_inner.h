@@ -155,7 +155,8 @@ struct session {
     bool frames;    /* it said that its frames are sealed */
     bool keyed;     /* stands in by_key */
     bool restart;   /* the offer under way is an ICE restart */
-    bool live;      /* 201 was said */
+    bool live;      /* 201 was said, or 406 with an offer */
+    bool countered; /* WHEP: an answer is awaited */
     uint32_t track; /* WHEP: the one wanted, 0 all */
     uint32_t offers;
     uint8_t key[WHIP_KEY];

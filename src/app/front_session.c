@@ -398,12 +398,16 @@ void session_lost(struct front *f, enum role who, uint16_t index)
     if (restarted) log_event(LOG_WARN, "engine.lost", "engine=%u sessions=%u", index, restarted);
 }
 
-/* An admitted session whose engine says nothing is not left hanging. */
+/* An admitted session whose engine says nothing is not left hanging, nor an offer that nobody answers. */
 void session_sweep(struct front *f)
 {
     for (uint32_t i = 1; i < SESSIONS_MAX; i++) {
         struct session *s = &f->session[i];
-        if (s->state != SESSION_ADMITTED || usec_since(f->now, s->since) < WAIT_US) continue;
-        restart(f, s, SPAN_LIT("timeout"));
+        bool unanswered = s->countered && s->state == SESSION_IN;
+        if ((s->state != SESSION_ADMITTED && !unanswered) || usec_since(f->now, s->since) < WAIT_US) continue;
+        if (unanswered)
+            session_leave(f, s);
+        else
+            restart(f, s, SPAN_LIT("timeout"));
     }
 }

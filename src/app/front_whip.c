@@ -129,6 +129,18 @@ static bool endpoint_accepts(struct conn *c, const struct http_head *h)
     return false;
 }
 
+static void wants_fragment(struct conn *c)
+{
+    http_problem(c, 415, "media_type", SPAN_LIT("Send application/trickle-ice-sdpfrag."),
+                 SPAN_LIT(CORS "Accept-Patch: application/trickle-ice-sdpfrag\r\n"));
+}
+
+/* The answer to a counter-offer. */
+static bool answers(const struct http_head *h)
+{
+    return is_whep(h) && http_type_is(http_header_of(h, "content-type"), "application/sdp");
+}
+
 static bool resource_accepts(struct conn *c, const struct http_head *h)
 {
     bool none;
@@ -138,10 +150,9 @@ static bool resource_accepts(struct conn *c, const struct http_head *h)
     } else if (c->plain && !http_origin_ok(c, h, &none)) {
         c->front->counts.origins++;
         problem(c, 403, "origin", SPAN_LIT("Another site may not change this session."));
-    } else if (h->method == HTTP_PATCH &&
+    } else if (h->method == HTTP_PATCH && !answers(h) &&
                !http_type_is(http_header_of(h, "content-type"), "application/trickle-ice-sdpfrag")) {
-        http_problem(c, 415, "media_type", SPAN_LIT("Send application/trickle-ice-sdpfrag."),
-                     SPAN_LIT(CORS "Accept-Patch: application/trickle-ice-sdpfrag\r\n"));
+        wants_fragment(c);
     } else {
         return true;
     }
@@ -159,7 +170,7 @@ bool whip_accepts(struct conn *c, bool resource, size_t *body_max)
                                               : SPAN_LIT(CORS PREFLIGHT "Allow: POST, OPTIONS\r\n")});
         return false;
     }
-    *body_max = !resource ? ROOM_SDP_MAX : h->method == HTTP_PATCH ? SDPFRAG_MAX : 0;
+    *body_max = !resource || answers(h) ? ROOM_SDP_MAX : h->method == HTTP_PATCH ? SDPFRAG_MAX : 0;
     return resource ? resource_accepts(c, h) : endpoint_accepts(c, h);
 }
 
@@ -422,7 +433,8 @@ static void write_etag(struct writer *w, const struct session *s)
     write_str(w, "\"\r\n");
 }
 
-static void created(struct conn *c, struct session *s, struct span sdp)
+/* 201 with the answer, or 406 with a counter-offer: either names the session. */
+static void created(struct conn *c, struct session *s, struct span sdp, uint16_t status)
 {
     uint8_t bytes[EXTRA_MAX];
     char key[WHIP_KEY_TEXT];
@@ -437,7 +449,18 @@ static void created(struct conn *c, struct session *s, struct span sdp)
     write_str(&w, "Accept-Patch: application/trickle-ice-sdpfrag\r\nCache-Control: no-store\r\n");
     write_bytes(&w, buf_span(&s->links));
     s->live = true;
-    http_answer(c, &(struct answer){201, "application/sdp", sdp, false, writer_span(&w)});
+    http_answer(c, &(struct answer){status, "application/sdp", sdp, false, writer_span(&w)});
+    conn_work(c);
+}
+
+static void accepted(struct conn *c, struct session *s)
+{
+    uint8_t bytes[512];
+    struct writer w = writer_of(MSPAN(bytes, sizeof bytes));
+    write_str(&w, CORS);
+    write_etag(&w, s);
+    s->countered = false;
+    http_answer(c, &(struct answer){204, NULL, SPAN_NONE, false, writer_span(&w)});
     conn_work(c);
 }
 
@@ -455,7 +478,7 @@ static void restarted(struct conn *c, struct session *s, struct span sdp)
     conn_work(c);
 }
 
-static void answered(struct front *f, struct session *s, struct span body)
+static void answered(struct front *f, struct session *s, struct span body, bool counter)
 {
     struct reader r = reader_of(body);
     uint64_t id = read_u64(&r);
@@ -469,10 +492,15 @@ static void answered(struct front *f, struct session *s, struct span body)
         if (!s->live) session_leave(f, s);
         return;
     }
-    if (restart)
+    if (restart) {
         restarted(c, s, sdp);
-    else
-        created(c, s, sdp);
+    } else if (s->countered) {
+        accepted(c, s);
+    } else {
+        s->countered = counter;
+        s->since = f->now;
+        created(c, s, sdp, counter ? 406 : 201);
+    }
 }
 
 static uint16_t status_of(struct span code)
@@ -532,8 +560,8 @@ static void ended(struct front *f, struct session *s, unsigned message, struct s
 
 void whip_message(struct front *f, struct session *s, unsigned message, struct span body)
 {
-    if (message == ROOM_ANSWER) {
-        answered(f, s, body);
+    if (message == ROOM_ANSWER || message == ROOM_COUNTER_OFFER) {
+        answered(f, s, body, message == ROOM_COUNTER_OFFER);
     } else if (message == ROOM_ERROR && s->state == SESSION_OFFERED) {
         struct reader r = reader_of(body);
         if (read_u8(&r)) read_u64(&r);
@@ -569,15 +597,14 @@ static struct session *resource_of(struct conn *c)
     return NULL;
 }
 
-static void restart(struct conn *c, struct session *s, const struct sdpfrag *frag)
+/* What the player describes now takes the place of what it described before. */
+static void offer_again(struct conn *c, struct session *s, struct span sdp)
 {
     struct front *f = c->front;
-    struct writer w = writer_of(MSPAN(f->json, JSON_ROOM));
     struct buf next;
     buf_init(&next, ROOM_SDP_MAX);
-    enum err e = sdp_with_credentials(buf_span(&s->offer), frag->ufrag, frag->pwd, &w);
-    if (!e) e = buf_add(&next, writer_span(&w));
-    if (!e) e = send_offer(f, s, buf_span(&next));
+    enum err e = f->offers_total + sdp.n > OFFERS_MAX ? ERR_FULL : buf_add(&next, sdp);
+    if (!e) e = send_offer(f, s, sdp);
     if (e) {
         buf_fini(&next);
         problem(c, 503, "unavailable", SPAN_LIT("A part of the server is down. Try again."));
@@ -587,8 +614,31 @@ static void restart(struct conn *c, struct session *s, const struct sdpfrag *fra
     buf_fini(&s->offer);
     s->offer = next;
     s->state = SESSION_OFFERED;
-    s->restart = true;
     wait_for(c, s);
+}
+
+static void restart(struct conn *c, struct session *s, const struct sdpfrag *frag)
+{
+    struct writer w = writer_of(MSPAN(c->front->json, JSON_ROOM));
+    s->restart = true;
+    if (sdp_with_credentials(buf_span(&s->offer), frag->ufrag, frag->pwd, &w))
+        problem(c, 503, "unavailable", SPAN_LIT("A part of the server is down. Try again."));
+    else
+        offer_again(c, s, writer_span(&w));
+    s->restart = s->state == SESSION_OFFERED;
+}
+
+static void answer_counter(struct conn *c, struct session *s)
+{
+    const struct buf *body = &c->request->body;
+    if (!s->countered)
+        wants_fragment(c);
+    else if (s->state != SESSION_IN)
+        problem(c, 409, "busy", SPAN_LIT("The answer is being read. Try again."));
+    else if (body->n == 0 || !utf8_ok(buf_span(body)))
+        problem(c, 400, "bad_sdp", SPAN_LIT("The body must be an SDP answer."));
+    else
+        offer_again(c, s, buf_span(body));
 }
 
 static bool tag_is(struct span match, const struct session *s)
@@ -607,13 +657,17 @@ static void patch(struct conn *c, struct session *s)
     struct span match = http_header_of(&q->head, "if-match"), ufrag, pwd;
     struct sdpfrag frag;
     bool any = span_equal(match, SPAN_LIT("*"));
-    if (match.n == 0) {
+    if (answers(&q->head)) {
+        answer_counter(c, s);
+    } else if (match.n == 0) {
         problem(c, 428, "precondition",
                 SPAN_LIT("Send If-Match with the session's ETag, or * for an ICE restart."));
     } else if (sdpfrag_read(buf_span(&q->body), &frag)) {
         problem(c, 400, "bad_sdp", SPAN_LIT("The body must be an SDP fragment (RFC 8840)."));
     } else if (!any && !tag_is(match, s)) {
         problem(c, 412, "precondition", SPAN_LIT("The ETag is not that of this ICE session."));
+    } else if (s->countered) {
+        problem(c, 409, "busy", SPAN_LIT("Answer the offer first."));
     } else if (s->state != SESSION_IN) {
         problem(c, 409, "busy", SPAN_LIT("An ICE restart is under way. Try again."));
     } else {

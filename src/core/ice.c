@@ -20,7 +20,7 @@ static bool ice_text(struct span s, size_t least)
     return s.n >= least && s.n <= ICE_TEXT_MAX;
 }
 
-static enum err fresh(struct ice_credentials *c, const struct rng *rng)
+enum err ice_credentials_new(struct ice_credentials *c, const struct rng *rng)
 {
     static const char letters[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"; /* ice-char */
@@ -47,7 +47,7 @@ enum err ice_init(struct ice *a, struct span remote_ufrag, const struct rng *rng
 {
     struct ice_credentials c;
     if (!ice_text(remote_ufrag, 4)) return ERR_RANGE;
-    enum err e = fresh(&c, rng);
+    enum err e = ice_credentials_new(&c, rng);
     if (e) return e;
     memset(a, 0, sizeof *a);
     a->local = c;
@@ -61,7 +61,7 @@ enum err ice_restart(struct ice *a, struct span remote_ufrag, const struct rng *
 {
     struct ice_credentials c;
     if (!ice_text(remote_ufrag, 4)) return ERR_RANGE;
-    enum err e = fresh(&c, rng);
+    enum err e = ice_credentials_new(&c, rng);
     if (e) return e;
     a->before = a->local;
     a->local = c;

@@ -40,6 +40,8 @@ struct ice {
 struct stun_hmac ice_hmac(const struct crypto *c);
 /* Fresh credentials. ERR_RANGE for a remote ufrag outside 4 to 256 characters, ERR_IO. */
 enum err ice_init(struct ice *a, struct span remote_ufrag, const struct rng *rng) MUST_CHECK;
+/* Random ones of ours. ERR_IO. */
+enum err ice_credentials_new(struct ice_credentials *c, const struct rng *rng) MUST_CHECK;
 /* New credentials for a restart; on failure nothing changed. */
 enum err ice_restart(struct ice *a, struct span remote_ufrag, const struct rng *rng) MUST_CHECK;
 void ice_fini(struct ice *a);

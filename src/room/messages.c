@@ -124,9 +124,9 @@ static void on_track(struct said *s)
 
 /* ---- offers ---- */
 
-static void answer_with(const struct said *s, struct span sdp)
+static void answer_with(const struct said *s, enum room_message with, struct span sdp)
 {
-    note_to_one(s->news, ROOM_ANSWER, s->m);
+    note_to_one(s->news, with, s->m);
     struct writer w = news_body_open(s->news, 12 + sdp.n);
     write_u64(&w, s->id);
     put_text(&w, sdp);
@@ -156,19 +156,24 @@ static void follow_offer(const struct said *s)
 
 static void on_offer(struct said *s)
 {
-    struct span sdp = read_vec32(&s->body), answer;
+    struct span sdp = read_vec32(&s->body);
     struct span sources = read_bytes(&s->body, read_left(&s->body));
     struct refusal why = {"", ""};
-    bool opened = false, fragment = sdp.n >= 2 && memcmp(sdp.p, "v=", 2) != 0 && !s->m->told;
-    enum err e = fragment ? negotiate_restart(s->m, sdp, s->now, &answer, &why)
-                          : negotiate(s->m, sdp, sources, s->now, &answer, &opened, &why);
+    struct negotiated n = {0};
+    bool fragment = sdp.n >= 2 && memcmp(sdp.p, "v=", 2) != 0 && !s->m->told;
+    enum err e = fragment ? negotiate_restart(s->m, sdp, s->now, &n.sdp, &why)
+                          : negotiate(s->m, sdp, sources, s->now, &n, &why);
     if (e) {
         s->m->room->counters.offers_refused++;
         error(s, why.code, why.title);
         return;
     }
+    if (n.counter) {
+        answer_with(s, ROOM_COUNTER_OFFER, n.sdp);
+        return;
+    }
     tell_opened(s); /* also after a restart: the name has changed */
-    answer_with(s, answer);
+    answer_with(s, ROOM_ANSWER, n.sdp);
     if (!fragment) follow_offer(s);
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/read.h"
 #include "core/peer.h"
+#include "room/counter.h"
 #include "room/sfu.h"
 
 #define ANSWER_MAX SDP_BYTES_MAX
@@ -22,6 +23,7 @@ struct room_scratch {
     struct intent intent[SDP_SECTIONS_MAX];
     uint8_t tables[SDP_ARENA_BYTES];
     uint8_t answer[ANSWER_MAX];
+    uint8_t counter[COUNTER_TEXT_MAX];
 };
 
 struct room_scratch *room_scratch_new(void)
@@ -376,6 +378,13 @@ static struct peer_remote remote_of(const struct sdp_transport *t)
     return r;
 }
 
+static void promise_drop(struct member *m)
+{
+    if (m->promised) secret_wipe(m->promised, sizeof *m->promised);
+    mem_free(m->promised);
+    m->promised = NULL;
+}
+
 /* Opens the peer, or restarts its ICE when the offer has other credentials. */
 static enum err connect_peer(struct plan *p, usec now, bool *opened)
 {
@@ -394,6 +403,8 @@ static enum err connect_peer(struct plan *p, usec now, bool *opened)
         mem_free(peer);
         return e;
     }
+    if (m->promised) peer->ice.local = *m->promised; /* the counter-offer named them */
+    promise_drop(m);
     m->peer = peer;
     *opened = true;
     return OK;
@@ -491,15 +502,15 @@ static void name_streams(struct plan *p)
         p->at->reply[i].stream = one ? SPAN_LIT("incamera") : p->at->sdp.media[i].mid;
 }
 
-static struct span write_answer(struct plan *p)
+static struct span write_description(struct plan *p, struct span ufrag, struct span pwd, enum sdp_setup setup)
 {
     struct member *m = p->m;
     const struct room_conf *conf = m->room->conf;
     struct sdp_candidate candidate[ROOM_ADDRESSES_MAX * 2];
     char fingerprint[128];
-    struct sdp_local local = {.ufrag = peer_local_ufrag(m->peer),
-                              .pwd = peer_local_pwd(m->peer),
-                              .setup = m->peer->role == DTLS_CLIENT ? SDP_ACTIVE : SDP_PASSIVE,
+    struct sdp_local local = {.ufrag = ufrag,
+                              .pwd = pwd,
+                              .setup = (uint8_t)setup,
                               .candidate = candidate,
                               .session_id = m->answer_id,
                               .version = m->answer_version++};
@@ -517,6 +528,54 @@ static struct span write_answer(struct plan *p)
     return writer_span(&w);
 }
 
+static struct span write_answer(struct plan *p)
+{
+    const struct peer *peer = p->m->peer;
+    return write_description(p, peer_local_ufrag(peer), peer_local_pwd(peer),
+                             peer->role == DTLS_CLIENT ? SDP_ACTIVE : SDP_PASSIVE);
+}
+
+/* WHEP: a first offer whose sections can take nothing of what is live. */
+static bool nothing_fits(const struct plan *p)
+{
+    const struct member *m = p->m;
+    bool live = false;
+    if (m->kind != MEMBER_WHEP || m->peer) return false;
+    for (const struct track *t = m->room->track_first; t; t = t->next) {
+        if (!slots_may_have(m, t)) continue;
+        live = true;
+        for (uint16_t i = 0; i < p->at->sdp.count; i++)
+            if (p->at->intent[i].fate == SLOT_NEW && p->at->sdp.media[i].kind == t->kind &&
+                slot_codec_for(&p->at->intent[i].codecs, &t->codec))
+                return false;
+    }
+    return live;
+}
+
+/* Offers what is live instead; nothing of the member changes but the credentials it is promised. */
+static enum err counter_offer(struct plan *p, struct span *offer)
+{
+    struct member *m = p->m;
+    struct room_scratch *at = p->at;
+    struct writer w = writer_of(MSPAN(at->counter, sizeof at->counter));
+    struct arena arena = arena_of(MSPAN(at->tables, sizeof at->tables));
+    const char *title = "";
+    struct ice_credentials *c = mem_new(1, sizeof *c);
+    if (!c) return refuse(p, "busy", "The server has no memory for this now; try again.");
+    *p = (struct plan){.m = m, .at = at, .why = p->why};
+    enum err e = counter_text(m, &w) && !w.bad ? OK : ERR_LIMIT;
+    if (!e) e = sdp_parse(writer_span(&w), &arena, &at->sdp, &title);
+    if (!e) e = plan_all(p);
+    if (!e) e = ice_credentials_new(c, &m->room->conf->rng);
+    if (e) {
+        mem_free(c);
+        return refuse(p, "codec", "The offer has no format of what is live here.");
+    }
+    m->promised = c;
+    *offer = write_description(p, SPAN(c->ufrag, ICE_UFRAG), SPAN(c->pwd, ICE_PWD), SDP_ACTPASS);
+    return OK;
+}
+
 /* WHEP (the draft, section 4.2): a first offer wants something to watch, the track it named or any. */
 static bool nothing_live(const struct member *m)
 {
@@ -527,15 +586,21 @@ static bool nothing_live(const struct member *m)
     return true;
 }
 
-enum err negotiate(struct member *m, struct span text, struct span sources, usec now, struct span *answer,
-                   bool *opened, struct refusal *why)
+enum err negotiate(struct member *m, struct span text, struct span sources, usec now,
+                   struct negotiated *result, struct refusal *why)
 {
+    *result = (struct negotiated){0};
     struct plan p = {.m = m, .at = m->room->conf->scratch, .sources = sources, .why = why};
     struct arena arena = arena_of(MSPAN(p.at->tables, sizeof p.at->tables));
     const char *title = "";
     enum err e = sdp_parse(text, &arena, &p.at->sdp, &title);
     if (e) return refuse(&p, "bad_sdp", title);
     e = plan_all(&p);
+    if ((!e || strcmp(why->code, "codec") == 0) && nothing_fits(&p)) {
+        if (m->promised) return refuse(&p, "codec", "The answer takes no format of what is live here.");
+        result->counter = true;
+        return counter_offer(&p, &result->sdp);
+    }
     if (e) return e;
     if (nothing_live(m)) return refuse(&p, "no_such_track", "Nothing is live here now; try again later.");
     if (m->peer && m->peer->fingerprint.hash_n &&
@@ -544,7 +609,7 @@ enum err negotiate(struct member *m, struct span text, struct span sources, usec
              0))
         return refuse(&p, "bad_sdp", "The offer has another certificate than the connection; join again.");
     e = make_all(&p);
-    if (!e) e = connect_peer(&p, now, opened);
+    if (!e) e = connect_peer(&p, now, &result->opened);
     if (e) {
         unmake_all(&p);
         *why = e == ERR_NOMEM ? (struct refusal){"busy", "The server has no memory for this now; try again."}
@@ -552,7 +617,7 @@ enum err negotiate(struct member *m, struct span text, struct span sources, usec
         return e;
     }
     commit(&p);
-    *answer = write_answer(&p);
+    result->sdp = write_answer(&p);
     return OK;
 }
 

@@ -2,6 +2,8 @@
 #include "room/roster.h"
 
 #include "base/mem.h"
+#include "base/secret.h"
+#include "core/ice.h"
 
 const char *class_name(enum room_class c)
 {
@@ -54,6 +56,8 @@ void member_free(struct member *m)
     mem_free(m->view);
     mem_free(m->twcc);
     mem_free(m->stream);
+    if (m->promised) secret_wipe(m->promised, sizeof *m->promised);
+    mem_free(m->promised);
     mem_free(m);
 }
 

@@ -74,7 +74,8 @@ struct member {
     usec resend_second;
     uint32_t resend_bytes, sent_bytes; /* this second, and the last one's */
     uint32_t sent_before;
-    uint32_t rtcp_ssrc; /* ours, as a receiver without a stream */
+    uint32_t rtcp_ssrc;               /* ours, as a receiver without a stream */
+    struct ice_credentials *promised; /* of a counter-offer, until it is answered; NULL */
     uint32_t answer_version;
     uint64_t answer_id;
 };

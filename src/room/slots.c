@@ -76,7 +76,7 @@ static bool asked_for(const struct member *m, const struct track *t)
     return false;
 }
 
-static bool may_have(const struct member *m, const struct track *t)
+bool slots_may_have(const struct member *m, const struct track *t)
 {
     return t->listed && t->on && !same_person(m, t->member) && asked_for(m, t);
 }
@@ -147,7 +147,7 @@ static void sweep(struct member *m, bool *changed)
     for (uint8_t i = 0; i < m->slots; i++) {
         struct slot *s = m->slot[i];
         if (!s->track) continue;
-        bool keep = !s->closed && may_have(m, s->track);
+        bool keep = !s->closed && slots_may_have(m, s->track);
         if (keep && s->kind == SDP_VIDEO && m->has_view) {
             const struct shown *at = shown_as(m, s->track);
             keep = at && (unsigned)(at - m->view) < room_for;
@@ -198,11 +198,11 @@ void slots_fill(struct member *m, usec now, struct news *news)
     sweep(m, changed);
     for (uint16_t i = 0; i < m->views && m->has_view; i++) {
         struct track *t = room_track(m->room, m->view[i].track);
-        if (t && t->kind == SDP_VIDEO && may_have(m, t) && !slot_of(m, t)) (void)place(m, t, changed);
+        if (t && t->kind == SDP_VIDEO && slots_may_have(m, t) && !slot_of(m, t)) (void)place(m, t, changed);
     }
     for (struct track *t = m->room->track_first; t; t = t->next) {
         if (t->kind == SDP_VIDEO && m->has_view) continue;
-        if (may_have(m, t) && !slot_of(m, t)) (void)place(m, t, changed);
+        if (slots_may_have(m, t) && !slot_of(m, t)) (void)place(m, t, changed);
     }
     resize(m);
     tell(m, changed, news);

@@ -70,6 +70,8 @@ void slots_fill_all(struct room *r, usec now, struct news *news);
 void slots_drop_track(struct track *t, usec now, struct news *news);
 /* Takes everything out of the member's slots, silently (it leaves). */
 void slots_empty(struct member *m);
+/* Whether the track may be in a slot of m: it is live, not its own, and what a WHEP player asked for. */
+bool slots_may_have(const struct member *m, const struct track *t);
 /* The payload type with which this section receives the codec, or NULL. */
 const struct slot_codec *slot_codec_for(const struct slot_codecs *codecs, const struct sdp_codec *c);
 /* The layer this slot wants of its track, by the size it is shown in. */

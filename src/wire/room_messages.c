@@ -150,6 +150,7 @@ static const struct room_row rows[ROOM_MESSAGE_COUNT] = {
     ROW(ROOM_OK, "ok", ACTOR_NONE, 0, only_id),
     ROW(ROOM_ERROR, "error", ACTOR_NONE, 0, error),
     ROW(ROOM_ANSWER, "answer", ACTOR_NONE, 0, answer),
+    ROW(ROOM_COUNTER_OFFER, "counter_offer", ACTOR_NONE, 0, answer),
     ROW(ROOM_MEMBER_JOINED, "member_joined", ACTOR_NONE, 0, member_one),
     ROW(ROOM_MEMBER_CHANGED, "member_changed", ACTOR_NONE, 0, member_one),
     ROW(ROOM_MEMBER_LEFT, "member_left", ACTOR_NONE, 0, member_left),

@@ -30,6 +30,7 @@ enum room_message {
     ROOM_OK,
     ROOM_ERROR,
     ROOM_ANSWER,
+    ROOM_COUNTER_OFFER, /* to WHEP alone, which front turns into a 406 */
     ROOM_MEMBER_JOINED,
     ROOM_MEMBER_CHANGED,
     ROOM_MEMBER_LEFT,

@@ -133,7 +133,7 @@ struct sdp_candidate {
 };
 struct sdp_local {
     struct span ufrag, pwd, fingerprint; /* fingerprint: "sha-256 AB:CD…" */
-    uint8_t setup;                       /* enum sdp_setup: active or passive */
+    uint8_t setup;                       /* enum sdp_setup: active or passive; actpass makes an offer of it */
     const struct sdp_candidate *candidate;
     uint8_t candidates;
     uint64_t session_id;

@@ -84,7 +84,8 @@ static void transport(struct writer *w, const struct sdp_local *local)
     line_span(w, "a=ice-ufrag:", local->ufrag);
     line_span(w, "a=ice-pwd:", local->pwd);
     line_span(w, "a=fingerprint:", local->fingerprint);
-    line(w, local->setup == SDP_ACTIVE ? "a=setup:active" : "a=setup:passive");
+    static const char *const setup[] = {"", "a=setup:actpass", "a=setup:active", "a=setup:passive"};
+    line(w, setup[local->setup]);
 }
 
 static void parameters(struct writer *w, const struct sdp_codec *c, bool constant)

@@ -239,7 +239,7 @@ static void note(struct client *c, unsigned message, struct span body)
 {
     c->notes[message]++;
     struct reader r = reader_of(body);
-    if (message == ROOM_ANSWER) note_answer(c, body);
+    if (message == ROOM_ANSWER || message == ROOM_COUNTER_OFFER) note_answer(c, body);
     if (message == ROOM_TRACK_ON) c->last_track = (uint32_t)read_u64(&r);
     if (message == ROOM_ERROR) {
         if (read_u8(&r)) (void)read_u64(&r);
@@ -371,7 +371,8 @@ static void put_section(struct writer *w, struct client *c, unsigned mid, bool v
         video ? "video" : "audio", video ? "96 97" : "111", c->ufrag, c->pwd, mid, MID_EXT, TCC_EXT, DD_EXT,
         out ? "sendonly" : "recvonly");
     write_str(w, line);
-    write_str(w, video ? "a=rtpmap:96 VP8/90000\r\na=rtcp-fb:96 nack\r\na=rtcp-fb:96 nack pli\r\n"
+    if (video) write_str(w, c->no_vp8 ? "a=rtpmap:96 H264/90000\r\n" : "a=rtpmap:96 VP8/90000\r\n");
+    write_str(w, video ? "a=rtcp-fb:96 nack\r\na=rtcp-fb:96 nack pli\r\n"
                          "a=rtcp-fb:96 transport-cc\r\na=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n"
                        : "a=rtpmap:111 opus/48000/2\r\na=rtcp-fb:111 transport-cc\r\n");
 }

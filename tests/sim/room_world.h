@@ -66,6 +66,7 @@ struct client {
     char last_error[32];
     uint32_t last_track; /* number of the last track_on seen */
     bool silent;         /* sends nothing by itself */
+    bool no_vp8;         /* its offers want H.264 alone, which nobody sends */
     uint8_t burst;       /* packets a frame */
 };
 struct world {

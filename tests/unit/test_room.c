@@ -173,6 +173,37 @@ static void whep_of_one_track(void **state)
     world_fini(&w);
 }
 
+/* A player without a format of what is live gets an offer with those; its answer begins the session, under the
+ * credentials it was promised. */
+static void whep_is_countered(void **state)
+{
+    char ufrag[64];
+    (void)state;
+    assert_ok(world_init(&w, 6, CLASS_GOVERNED, NULL));
+    struct client *p = world_join(&w, MEMBER_WHIP, CAN_PUBLISH, "alice");
+    assert_true(client_offer(p, 0, 1, 0, 0));
+    struct client *v = world_join(&w, MEMBER_WHEP, CAN_SUBSCRIBE, "");
+    struct client *deaf = world_join(&w, MEMBER_WHEP, CAN_JOIN, "");
+    deaf->no_vp8 = v->no_vp8 = true;
+    assert_false(client_offer(deaf, 0, 0, 0, 1)); /* who may not receive is not told what is live */
+    assert_int_equal(deaf->notes[ROOM_COUNTER_OFFER], 0);
+    assert_false(client_offer(v, 0, 0, 1, 1));
+    assert_int_equal(v->notes[ROOM_COUNTER_OFFER], 1);
+    memcpy(ufrag, v->remote_ufrag, sizeof ufrag);
+    assert_int_equal(strlen(ufrag), ICE_UFRAG);
+    assert_null(v->member->peer);
+    assert_int_equal(v->member->slots, 0);
+    assert_false(client_offer(v, 0, 0, 0, 1)); /* refuses again: no second counter-offer */
+    assert_int_equal(v->notes[ROOM_COUNTER_OFFER], 1);
+    v->no_vp8 = false;
+    assert_true(client_offer(v, 0, 0, 0, 1));
+    assert_string_equal(v->remote_ufrag, ufrag);
+    world_run(&w, 2 * USEC_S);
+    assert_true(v->connected && packets(v, true) > 50);
+    clean();
+    world_fini(&w);
+}
+
 static struct span load_offer(const char *name)
 {
     static uint8_t bytes[SDP_BYTES_MAX];
@@ -386,6 +417,7 @@ int main(void)
         cmocka_unit_test(nobody_gets_his_own),
         cmocka_unit_test(whep_wants_something_live),
         cmocka_unit_test(whep_of_one_track),
+        cmocka_unit_test(whep_is_countered),
         cmocka_unit_test(browsers_meetings_are_answered),
         cmocka_unit_test(only_with_a_verdict),
         cmocka_unit_test(rights_are_those_of_the_verdict),
