@@ -20,7 +20,7 @@ struct handle {
     usec lost_at;
     bool member, ready;
     uint8_t resume[RESUME_SIZE];
-    struct pace knocks, commits, apps;
+    struct pace knocks, commits, doors, apps;
     struct span knock; /* owned; what it waits with */
     uint8_t knock_kind;
 };
@@ -478,6 +478,18 @@ static void remove_all(struct delivery *d, const struct bundle *b)
     }
 }
 
+/* Whoever came by the old door and is not in yet stays out. */
+static void new_door(struct delivery *d, struct span hash, struct news *news)
+{
+    memcpy(d->door, hash.p, HASH_SIZE);
+    for (unsigned i = 0; i < DELIVERY_HANDLES_MAX; i++) {
+        struct handle *h = &d->handle[i];
+        if (!h->number || h->member) continue;
+        if (h->session) refuse(d, news, h->session, REFUSED_DOOR, ENVELOPE_HELLO);
+        drop_handle(d, h);
+    }
+}
+
 static void bundle(struct delivery *d, usec now, struct handle *h, const struct got *g, struct news *news)
 {
     struct bundle b;
@@ -491,7 +503,8 @@ static void bundle(struct delivery *d, usec now, struct handle *h, const struct 
         why = REFUSED_OUTSIDE;
     else if (g->epoch > d->epoch)
         why = REFUSED_EPOCH;
-    else if (!within(&h->commits, now, 10 * USEC_S, 4) || !within(&d->commits, now, USEC_S, 4))
+    else if (!within(b.door_hash.n ? &h->doors : &h->commits, now, 10 * USEC_S, 4) ||
+             !within(&d->commits, now, USEC_S, 4))
         why = REFUSED_RATE;
     if (!why && g->epoch < d->epoch) { /* somebody was first; the winner is on its way or there */
         say_one(d, news, g->session, ENVELOPE_CONFLICT, d->epoch, SPAN_NONE);
@@ -508,9 +521,9 @@ static void bundle(struct delivery *d, usec now, struct handle *h, const struct 
     remember(d, d->epoch, body);
     d->epoch++;
     d->committed_at = now;
-    if (b.door_hash.n) memcpy(d->door, b.door_hash.p, HASH_SIZE);
     welcome_all(d, &b, from, news);
     remove_all(d, &b);
+    if (b.door_hash.n) new_door(d, b.door_hash, news);
 }
 
 static void app(struct delivery *d, usec now, struct handle *h, const struct got *g, struct news *news)

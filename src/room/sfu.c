@@ -166,6 +166,19 @@ static uint16_t frame_of(const struct track *t, uint8_t layer, const struct cach
     return descriptor_frame(cache_carry(&t->layer[layer].cache, p));
 }
 
+/* Layers of one source: its reports say which moments are the same. Ticks from the last packet of the one to
+ * this of the other; 0 when they don't say. */
+static uint32_t apart(const struct layer *from, const struct layer *to, const struct slot *s,
+                      const struct cache_pkt *p, uint32_t clock_hz)
+{
+    if (!from->sr_at || !to->sr_at) return 0;
+    int64_t ntp = (int64_t)(to->sr_ntp - from->sr_ntp);
+    uint32_t same =
+        from->sr_ts + (uint32_t)((ntp >> 16) * (int64_t)clock_hz >> 16); /* the old layer's, at to->sr_ts */
+    uint32_t ticks = p->ts - to->sr_ts + same - s->ts_offset - s->last_ts;
+    return (int32_t)ticks > 0 && ticks < clock_hz ? ticks : 0;
+}
+
 /* The first packet of another source: lines of time and pictures go on from where the last one left them. */
 static void start_here(struct slot *s, uint8_t layer, const struct cache_pkt *p, usec now)
 {
@@ -177,15 +190,9 @@ static void start_here(struct slot *s, uint8_t layer, const struct cache_pkt *p,
         ticks = (uint32_t)(usec_since(now, s->last_at) * (t->codec.clock_hz / 1000) / 1000);
         if (ticks == 0) ticks = t->codec.clock_hz / 100;
     }
-    const struct layer *from = s->layer != SLOT_NO_LAYER ? &t->layer[s->layer] : NULL, *to = &t->layer[layer];
-    if (s->started && from && from != to && from->sr_at && to->sr_at) {
-        /* layers of one source: its reports say which moments are the same */
-        int64_t ntp = (int64_t)(to->sr_ntp - from->sr_ntp);
-        int64_t apart = (ntp >> 16) * (int64_t)t->codec.clock_hz >> 16;
-        uint32_t same = from->sr_ts + (uint32_t)apart; /* in the old layer's time, when to->sr_ts was */
-        uint32_t wanted = p->ts - to->sr_ts + same - s->ts_offset;
-        if ((int32_t)(wanted - s->last_ts) > 0 && wanted - s->last_ts < t->codec.clock_hz)
-            ticks = wanted - s->last_ts;
+    if (s->started && s->layer != SLOT_NO_LAYER && s->layer != layer) {
+        uint32_t since = apart(&t->layer[s->layer], &t->layer[layer], s, p, t->codec.clock_hz);
+        if (since) ticks = since;
     }
     s->squeezed = false;
     s->ts_offset = p->ts - (s->last_ts + ticks);

@@ -44,9 +44,12 @@ void slot_choose_layer(struct slot *s)
     s->max_tid = 7;
     if (s->rtx_pt == 255) s->max_sid = 7; /* such a packet must look the same when it is sent again */
     uint8_t want = top > down ? (uint8_t)(top - down) : 0;
-    while (t && want > 0 && !t->layer[want].last_at && t->layer[want - 1].last_at)
-        want--; /* a layer that was never sent isn't waited for */
     s->want_layer = want;
+    for (int k = want; t && k >= 0; k--) /* a layer that was never sent isn't waited for */
+        if (t->layer[k].last_at) {
+            s->want_layer = (uint8_t)k;
+            return;
+        }
 }
 
 /* ---- filling ---- */

@@ -49,9 +49,12 @@ const go = await checks.is('a sealed room is made in the page, and three people 
   if (await ana.eval(() => location.hash) !== '') throw new Error('the key stands in the address');
   link = await linkOf(ana);
   if (!/\/r\/[\w-]{43}#1\.[\w-]{43}\.[\w-]{43}$/.test(link)) throw new Error('no such link');
-  await Promise.all([ben.open(pathOf(link)), eve.open(pathOf(link))]);
+  await ben.open(pathOf(link));
   await ben.join();
+  const two = await Promise.all([ana.sees([ben]), ben.sees([ana])]);
+  await eve.open(pathOf(link));
   await eve.join();
+  return `two see each other after ${Math.max(...two)} ms`;
 });
 if (go) {
   await checks.is('everybody is in the group, by name', async () => {
@@ -105,6 +108,7 @@ if (go) {
     await until('the question', () => ana.eval(() => document.querySelector('dialog[open]') !== null), 3000);
     await ana.eval(() => { document.querySelector('dialog .stop').click(); });
     await until('Dan is told', () => dan.eval(() => document.querySelector('h1')?.textContent === 'You were removed.'), 4000);
+    if (!await dan.eval(() => document.body.innerText.includes('Ana removed you from this room.'))) throw new Error('by whom?');
     for (const p of all) await until(`${p.name}: three in the group`, () => p.eval(() => !/4 people/.test(document.querySelector('.pill').textContent)), 5000);
     await ana.page.keyboard.press('Escape');
     const codes = [];

@@ -90,9 +90,11 @@ static uint32_t hello(uint64_t session, uint8_t door, struct span token, uint64_
     return number;
 }
 
+static uint8_t next_door; /* of the next bundle; 0: it brings none */
+
 static void bundle(uint64_t session, uint64_t epoch, uint32_t add, uint32_t remove)
 {
-    uint8_t body[200], added[64], removed[4];
+    uint8_t secret[32], hash[32], body[200], added[64], removed[4];
     struct writer a = writer_of(MSPAN(added, sizeof added)), r = writer_of(MSPAN(removed, sizeof removed)),
                   w = writer_of(MSPAN(body, sizeof body));
     if (add) {
@@ -100,8 +102,12 @@ static void bundle(uint64_t session, uint64_t epoch, uint32_t add, uint32_t remo
         write_vecv(&a, span_str("welcome"));
     }
     if (remove) write_u32(&r, remove);
+    memset(secret, next_door, sizeof secret);
+    struct span door = SPAN_OF(secret);
+    const struct crypto *c = openssl_crypto();
+    assert_ok(c->hash(c->ctx, CRYPTO_SHA256, &door, 1, hash));
     write_vecv(&w, span_str("commit"));
-    write_vecv(&w, SPAN_NONE);
+    write_vecv(&w, next_door ? SPAN_OF(hash) : SPAN_NONE);
     write_vecv(&w, writer_span(&a));
     write_vecv(&w, writer_span(&r));
     send(session, epoch, ENVELOPE_BUNDLE, writer_span(&w));
@@ -259,6 +265,32 @@ static void a_removed_member_hears_no_more(void **state)
     close_room();
 }
 
+/* A kick, then the new door: also for a remover that has just let three people in. */
+static void a_new_door_keeps_out_who_came_by_the_old(void **state)
+{
+    (void)state;
+    open_room();
+    two_members();
+    assert_int_equal(hello(3, 7, SPAN_NONE, 0), 3); /* waits in front */
+    bundle(1, 1, 0, 2);
+    now += USEC_S;
+    bundle(1, 2, 0, 0);
+    bundle(1, 3, 0, 0);
+    bundle(1, 4, 0, 0);
+    assert_int_equal(heard(1, 0).body.p[0], REFUSED_RATE);
+    next_door = 8;
+    bundle(1, 4, 0, 0);
+    next_door = 0;
+    assert_int_equal(delivery_epoch(d), 5);
+    assert_int_equal(heard(3, 0).kind, ENVELOPE_REFUSED);
+    assert_int_equal(heard(3, 0).body.p[0], REFUSED_DOOR);
+    send(3, 0, ENVELOPE_KNOCK, span_str("kp"));
+    assert_int_equal(heard(1, 0).kind, 0);
+    assert_int_equal(hello(4, 7, SPAN_NONE, 0), 0);
+    assert_int_not_equal(hello(5, 8, SPAN_NONE, 0), 0);
+    close_room();
+}
+
 static void an_empty_room_forgets_everything(void **state)
 {
     (void)state;
@@ -297,6 +329,7 @@ int main(void)
         cmocka_unit_test(a_lost_socket_keeps_its_handle_for_15_s),
         cmocka_unit_test(who_waits_gets_the_next_member_asked),
         cmocka_unit_test(a_removed_member_hears_no_more),
+        cmocka_unit_test(a_new_door_keeps_out_who_came_by_the_old),
         cmocka_unit_test(an_empty_room_forgets_everything),
         cmocka_unit_test(nonsense_is_refused),
     };

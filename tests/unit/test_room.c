@@ -204,6 +204,28 @@ static void whep_is_countered(void **state)
     world_fini(&w);
 }
 
+/* Who sends only the lowest of three encodings is shown at once, and better when there is better. */
+static void layers_never_sent_are_not_waited_for(void **state)
+{
+    (void)state;
+    struct track t = {.layers = 3, .kind = SDP_VIDEO};
+    struct slot s = {.track = &t, .kind = SDP_VIDEO};
+    slot_choose_layer(&s);
+    assert_int_equal(s.want_layer, 2);
+    t.layer[0].last_at = 1;
+    slot_choose_layer(&s);
+    assert_int_equal(s.want_layer, 0);
+    t.layer[2].last_at = 2;
+    slot_choose_layer(&s);
+    assert_int_equal(s.want_layer, 2);
+    s.height = 400;
+    slot_choose_layer(&s);
+    assert_int_equal(s.want_layer, 0);
+    t.layer[1].last_at = 2;
+    slot_choose_layer(&s);
+    assert_int_equal(s.want_layer, 1);
+}
+
 static struct span load_offer(const char *name)
 {
     static uint8_t bytes[SDP_BYTES_MAX];
@@ -418,6 +440,7 @@ int main(void)
         cmocka_unit_test(whep_wants_something_live),
         cmocka_unit_test(whep_of_one_track),
         cmocka_unit_test(whep_is_countered),
+        cmocka_unit_test(layers_never_sent_are_not_waited_for),
         cmocka_unit_test(browsers_meetings_are_answered),
         cmocka_unit_test(only_with_a_verdict),
         cmocka_unit_test(rights_are_those_of_the_verdict),

@@ -46,7 +46,7 @@ export class Room {
   #state: SessionState;
   #sealed: SealedState | undefined;
   #shown: { of: SessionState; by: SealedState | undefined; state: SessionState } | undefined;
-  #stopped: string | undefined;
+  #stopped: { reason: string; byName?: string } | undefined;
   #lastKey = 0;
   /** whose frames each receiving section carries, by the keys */
   readonly #heard = new Map<RTCRtpReceiver, { leaf: number; source: Source }>();
@@ -89,9 +89,10 @@ export class Room {
         this.#heard.set(receiver, { leaf, source });
         this.#route();
       },
-      stopped: (why) => {
+      stopped: (why, byName) => {
         if (this.#state.phase === 'closed') return;
-        this.#stopped = why === 'removed' ? 'kicked' : why === 'full' ? 'full' : why === 'replaced' ? 'link_replaced' : 'promise';
+        const reason = { removed: 'kicked', full: 'full', replaced: 'link_replaced' }[why] ?? 'promise';
+        this.#stopped = { reason, byName };
         this.#input({ type: 'leave', now: this.#now() });
       },
     });
@@ -296,8 +297,9 @@ export class Room {
     const { sealer } = this.#options;
     if (event.type === 'entered' && this.#state.me !== undefined) sealer?.entered(this.#state.me);
     if (event.type === 'signalling' && event.state === 'lost') sealer?.lost();
-    if (event.type === 'closed' && this.#stopped !== undefined) {
-      this.#events.emit({ type: 'closed', closed: { ...event.closed, reason: this.#stopped } });
+    if (event.type === 'closed') { // names are known inside only
+      const byName = this.#sealed?.members.find((m) => m.member === event.closed.by)?.name;
+      this.#events.emit({ type: 'closed', closed: { ...event.closed, byName, ...this.#stopped } });
       return false;
     }
     return event.type !== 'member_joined' && event.type !== 'member_left' && event.type !== 'said';

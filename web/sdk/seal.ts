@@ -40,7 +40,8 @@ export interface SealerHost {
   /** Whose frames a receiving section carries now, from the authenticated key id. */
   heard(receiver: RTCRtpReceiver, leaf: number, source: Source): void;
   /** The promise is broken or the place in the group is lost: the room stops at once. `why` is a short stable word. */
-  stopped(why: string): void;
+  /** by: the name of who removed us */
+  stopped(why: string, by?: string): void;
 }
 export interface FrameSealer {
   readonly class: Exclude<RoomClass, 'governed'>;

@@ -22,6 +22,8 @@ const LEFT_QUIET_MS = 800;
 const LOST_QUIET_MS = 15000;
 const REKEY_LEAST_MS = 60000;
 const SEEN_MAX = 1024;
+const BUSY_MS = 10000;
+const BUSY_COMMITS = 2;
 const PAD = 256;
 
 export type Stop = 'policy' | 'link' | 'identity' | 'group' | 'replaced' | 'removed' | 'full';
@@ -49,7 +51,8 @@ export interface DeliveryHost {
   allReady(): void;
   said(app: App): void;
   linked(link: Link): void;
-  stopped(why: Stop): void;
+  /** by: the leaf that removed us */
+  stopped(why: Stop, by?: number): void;
   /** when something authentic of this leaf was opened last */
   heardAt(leaf: number): number;
   sha256(data: Uint8Array): Uint8Array;
@@ -116,6 +119,7 @@ export class Delivery {
   #due: number | undefined;
   #sentAt: number | undefined;
   #committedAt = 0;
+  #own: number[] = []; // when own commits won, lately
   #now = 0;
   #queue: Promise<void> = Promise.resolve();
 
@@ -189,9 +193,9 @@ export class Delivery {
     });
     return this.#queue;
   }
-  #end(why: Stop): void {
+  #end(why: Stop, by?: number): void {
     this.stop();
-    this.host.stopped(why);
+    this.host.stopped(why, by);
   }
   #send(kind: number, epoch: bigint, body: Uint8Array): void {
     if (!this.#open) return;
@@ -304,11 +308,14 @@ export class Delivery {
       return this.#knock();
     }
     if (opened.kind !== 'commit') return this.#knock();
-    if (opened.removed) return this.#end('removed');
+    if (opened.removed) return this.#end('removed', opened.sender);
     this.#sentAt = undefined;
     this.#committedAt = this.#now;
     this.#rekey = false;
-    if (opened.own) this.#newDoor = false;
+    if (opened.own) {
+      this.#newDoor = false;
+      this.#own.push(this.#now);
+    }
     this.#handles.set(opened.sender, from);
     for (const leaf of opened.gone) {
       for (const set of [this.#removes, this.#kicks]) set.delete(leaf);
@@ -427,8 +434,11 @@ export class Delivery {
   #jitter(most: number): number {
     return ((this.host.random(1)[0] ?? 0) * most) / 256;
   }
-  /** Our place among those who could commit: nobody elects anybody. */
+  /** Our place among those who could commit: nobody elects anybody. Who did much lately comes last, so that the
+   * server's limit leaves it a commit for a removal. */
   #rank(group: Group): number {
+    this.#own = this.#own.filter((at) => this.#now - at < BUSY_MS);
+    if (this.#own.length >= BUSY_COMMITS) return group.members.length - 1;
     const order = group.members.filter((m) => !this.#removes.has(m.leaf) && !this.#kicks.has(m.leaf) && !this.#gone.has(m.leaf))
       .map((m) => ({ leaf: m.leaf, by: base16(this.host.sha256(joined(number(8, group.epoch), number(4, m.leaf)))) }))
       .sort((a, b) => (a.by < b.by ? -1 : 1));

@@ -48,14 +48,14 @@ const nowMs = (): number => performance.timeOrigin + performance.now();
 const nowUs = (): bigint => BigInt(Math.round(performance.now() * 1000));
 const say = (message: FromWorker): void => scope.postMessage(message);
 
-function stop(why: StopReason): void {
+function stop(why: StopReason, by?: string): void {
   if (stopped) return;
   stopped = true;
   frames?.leave();
   frames?.free();
   frames = undefined;
   delivery?.stop();
-  say({ type: 'stopped', why });
+  say({ type: 'stopped', why, by });
 }
 
 function meetingCode(epoch: Epoch, link: Link): string {
@@ -124,7 +124,7 @@ async function start(m: Extract<ToWorker, { type: 'start' }>): Promise<void> {
     numbered: show,
     allReady: () => frames?.switch(),
     linked: (l) => say({ type: 'link', link: link(l) }),
-    stopped: (why) => stop(why),
+    stopped: (why, by) => stop(why, by === undefined ? undefined : names.get(by)),
     heardAt: (leaf) => heard.get(leaf) ?? 0,
     sha256: (data) => made.sha256(data),
     door: (secret) => made.door(secret),
