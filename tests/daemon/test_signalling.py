@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Signalling that can't be: the wrong order, ids of others, who one claims to be; and a client that vanishes after each
+"""Signalling that can't be (acceptance rows 33, 34, 36): the wrong order, ids of others, who one claims to be; and a client that vanishes after each
 step of entering. All over real WebSockets.     usage: test_signalling.py INCAMERA     Last line: N passed, N failed; exit 77 without python3-aiortc"""
 import json, re, sys, time
 from client import Socket, call, join, token

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The sealing core, native and as WebAssembly, in the same MLS groups as ts-mls 1.6.4, suites 0x0001 and 0x0002: each kind of member founds,
+// Acceptance row 59: the sealing core, native and as WebAssembly, in the same MLS groups as ts-mls 1.6.4, suites 0x0001 and 0x0002: each kind of member founds,
 // adds each other, welcomes, commits with and without a path, updates, removes; then random operations among mixed members. After
 // each epoch everybody has the same number, members, epoch authenticator and exporter value, and messages go both ways.
 // usage: tests/interop/run [SEED] [OPERATIONS]     last line N passed, N failed; each suite is a process of its own (SUITE)

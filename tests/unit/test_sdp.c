@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Descriptions: browsers' offers are taken, torture offers (tests/vectors/sdp-bad) are refused, each with a
+ * Descriptions: browsers' offers are taken, torture offers (tests/vectors/sdp-bad, acceptance row 28) are refused, each with a
  * sentence, and answers hold what both sides need. */
 #include "test.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * TLS over memory: what a certificate must be, and a handshake against OpenSSL's own client in pieces of
- * every size. Versions, suites and reload over sockets: tests/daemon/test_front.py. */
+ * every size (acceptance row 44). Versions, suites and reload over sockets: tests/daemon/test_front.py. */
 #include "test.h"
 
 #include "guest/openssl_tls.h"
