@@ -6,13 +6,21 @@
         s.https       https://127.0.0.1:PORT
         s.children()  {role name: pid}
 """
-import os, re, shutil, signal, socket, subprocess, tempfile, urllib.error, urllib.request
+import os, re, shutil, signal, socket, subprocess, tempfile, time, urllib.error, urllib.request
 
 
 def free_port(kind=socket.SOCK_STREAM):
     with socket.socket(socket.AF_INET, kind) as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
+
+
+def alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 class Server:
@@ -55,6 +63,9 @@ class Server:
             os.kill(pid, signal.SIGKILL)
         self.process.wait(5)
         self.process.stdout.close()
+        end = time.time() + 5
+        while any(map(alive, pids)) and time.time() < end:  # they hold its ports until they are gone
+            time.sleep(0.005)
 
     def read_log(self):
         with open(os.path.join(self.data, "test.log")) as f:

@@ -74,4 +74,4 @@ while time.monotonic() < end:
 out = {"requests": 20000, "bytes_in": sent, "bytes_out": got, "factor": round(got / sent, 3), "single": round(worst, 2),
        "answers": answers, "rss_kb": rss() - rss0, "fds": fds() - fds0}
 print(json.dumps(out))
-sys.exit(0 if out["factor"] <= 1 and worst <= 2.2 and out["rss_kb"] <= 1024 and out["fds"] == 0 and answers else 1)
+sys.exit(0 if out["factor"] <= 1 and worst <= 2.2 and (out["rss_kb"] <= 1024 or "SANITIZED" in os.environ) and out["fds"] == 0 and answers else 1)

@@ -16,6 +16,18 @@
 #include "base/mem.h"
 #include "base/span.h"
 
+/* Sizes and times mean nothing in a build with a sanitizer; gcc and clang say it in two ways. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
 #define assert_ok(expression)            assert_int_equal(expression, OK)
 #define assert_err(expected, expression) assert_int_equal(expression, expected)
 

@@ -171,12 +171,8 @@ static void many_sources(void **state)
 
 /* Row 13: random loss, reordering and duplicates around wraps; what a model with the true indices accepts is
  * accepted, and nothing else. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__clang__)
-#define SCHEDULES 100000 /* the builds with sanitizers are clang's */
-#else
-#define SCHEDULES 1000000
-#endif
-#define STEPS 24
+#define SCHEDULES (SANITIZED ? 100000 : 1000000)
+#define STEPS     24
 
 struct model {
     bool any;

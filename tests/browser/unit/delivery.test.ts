@@ -2,6 +2,7 @@
 // Members of a sealed room (web/worker/delivery.ts with the sealing core) over a delivery service in memory, in simulated time:
 // churn, removal, two commits at once, a swapped policy. Needs build/page-core/seal.wasm; without it the tests are skipped.
 import assert from 'node:assert/strict';
+import { webcrypto } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -16,6 +17,7 @@ import { SealCore } from '../../../web/worker/seal_core.ts';
 declare const ROOT: string;
 const wasm = join(ROOT, 'build/page-core/seal.wasm');
 const skip = existsSync(wasm) ? false : 'no seal.wasm';
+globalThis.crypto ??= webcrypto as Crypto; // Node 18 has it there only when told to
 const hex = (b: Uint8Array): string => Buffer.from(b).toString('hex');
 
 /** The rules of docs/delivery.md, without limits. */
