@@ -13,8 +13,9 @@
 #include <time.h>
 
 #define ARCHIVE_USAGE                                                                                        \
-    "incamera archive list | record ROOM | stop ROOM | export RECORDING --out DIR | verify DIR [--key HEX] " \
-    "| shred RECORDING [--data DIR] [--json]"
+    "incamera archive list | record ROOM | stop ROOM | export RECORDING --out DIR [--compose "               \
+    "FILE.webm|FILE.mp4 "                                                                                    \
+    "[--layout grid|speaker]] | verify DIR [--key HEX] | shred RECORDING [--data DIR] [--json]"
 
 #define FILES_MAX 600
 #define PARTS_MAX 999
@@ -225,6 +226,19 @@ static int proof(const struct words *w, const char *id, const char *out)
     return code;
 }
 
+/* One film of it all: a program of its own, as decoders read what strangers sent. */
+static int film(const struct words *w, const char *folder)
+{
+    const char *layout = words_option(w, "--layout");
+    const char *const args[PROCESS_ARGS_MAX] = {
+        "incamera-compose",           folder,     "--out",
+        words_option(w, "--compose"), "--layout", layout ? layout : "grid"};
+    enum err e = process_become(args);
+    return e == ERR_UNKNOWN ? complain(1, "incamera-compose is not installed beside this program; the export "
+                                          "is complete without a film")
+                            : complain(1, "incamera-compose can't be started: %s", err_text(e));
+}
+
 static int export(const struct words *w)
 {
     static struct files files;
@@ -246,7 +260,7 @@ static int export(const struct words *w)
     if (!code) code = receipts(w, id, out);
     if (!code) code = proof(w, id, out);
     if (!code && w->json) say("{\"files\":%u}\n", files.n);
-    return code;
+    return code || !words_option(w, "--compose") ? code : film(w, out);
 }
 
 /* --- verify --- */
@@ -377,7 +391,7 @@ static int simple(const struct words *w, enum api_number row, const char *room, 
 
 int command_archive(int argc, char **argv)
 {
-    static const char *const names[] = {"--out", "--key", NULL};
+    static const char *const names[] = {"--out", "--key", "--compose", "--layout", NULL};
     struct words w;
     int code = words_read(&w, argc, argv, names, ARCHIVE_USAGE);
     if (code >= 0) return code;

@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -60,6 +61,18 @@ enum err process_spawn(const char *const args[PROCESS_ARGS_MAX], int link, int *
     if (p == 0) become(args, link, parent);
     *pid = p;
     return OK;
+}
+
+enum err process_become(const char *const args[PROCESS_ARGS_MAX])
+{
+    char path[4096];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    path[n > 0 ? n : 0] = 0;
+    char *end = strrchr(path, '/');
+    if (!end || (size_t)(end + 1 - path) + strlen(args[0]) + 1 > sizeof path) return ERR_IO;
+    memcpy(end + 1, args[0], strlen(args[0]) + 1);
+    execv(path, (char *const *)(uintptr_t)args);
+    return errno == ENOENT ? ERR_UNKNOWN : ERR_IO;
 }
 
 enum err process_reap(int *pid, int *code)

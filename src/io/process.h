@@ -15,6 +15,9 @@ enum process_signal { SIGNAL_NONE, SIGNAL_STOP /* TERM, INT */, SIGNAL_RELOAD /*
 /* Starts this program with the arguments (NULL-terminated); `link` becomes descriptor 3 of the new process.
  * ERR_IO. */
 enum err process_spawn(const char *const args[PROCESS_ARGS_MAX], int link, int *pid) MUST_CHECK;
+/* Becomes another program, which stands beside this one: args[0] is its name. Comes back only when it can't:
+ * ERR_UNKNOWN when it is not there, ERR_IO. */
+enum err process_become(const char *const args[PROCESS_ARGS_MAX]);
 /* A child that has ended: its pid, and its exit code or -signal. ERR_AGAIN when there is none. */
 enum err process_reap(int *pid, int *code) MUST_CHECK;
 void process_kill(int pid, bool gently);

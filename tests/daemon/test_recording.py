@@ -125,6 +125,46 @@ def evidence(s, folder, names):
     print(f"row 71: {tried} changes of an export, {len(missed)} not noticed")
 
 
+def picture_at(path, second):
+    """The mean colours of the left and the right half of a film at this second."""
+    r = subprocess.run(["ffmpeg", "-v", "error", "-ss", str(second), "-i", path, "-frames:v", "1", "-vf", "format=rgb24,scale=2:1:flags=area", "-f", "rawvideo",
+                        "-pix_fmt", "rgb24", "-"], capture_output=True, timeout=60)
+    return [tuple(r.stdout[i:i + 3]) for i in (0, 3)] if len(r.stdout) == 6 else r.stderr
+
+
+def composed(s, number):
+    """One film of it, in both forms and layouts: who was there is in it, at the right time, in picture and sound."""
+    if not os.path.exists(os.path.join(os.path.dirname(os.path.realpath(binary)), "incamera-compose")):
+        print("no incamera-compose: built without FFmpeg's libraries")
+        return
+    for name, layout, codecs in (("film.webm", "grid", ["vp9", "opus"]), ("film.mp4", "speaker", ["h264", "aac"])):
+        with tempfile.TemporaryDirectory() as folder:
+            path, begun = os.path.join(folder, name), time.time()
+            code, text, told = archive(s, "export", number, "--out", os.path.join(folder, "all"), "--compose", path, "--layout", layout)
+            check(f"{name} is composed", code == 0 and "100 %" in told, text + told)
+            took, (found, told) = time.time() - begun, probe(path)
+            check(f"ffprobe takes {name}", found and not told and sorted(x["codec_name"] for x in found["streams"]) == sorted(codecs), told)
+            events = [json.loads(line) for line in open(os.path.join(folder, "all", "timeline.jsonl"))]
+            length = float(found["format"]["duration"]) if found else 0
+            check(f"{name} is as long as the meeting", abs(length - events[-1]["at"] / 1000) < 0.3, (length, events[-1]))
+            cameras = [e for e in events if e["what"] == "track" and e["source"] == "camera"]
+            alone, both = (cameras[0]["at"] + cameras[1]["at"]) / 2000, cameras[1]["at"] / 1000 + 1
+            colours = picture_at(path, alone)
+            check(f"{name}: one alone fills it", all(near(c, COLOUR, 70) for c in colours), colours)
+            if layout == "grid":
+                left, right = picture_at(path, both)
+                check(f"{name}: two beside each other", left[1] > left[0] + 20 and right[0] > right[1] + 20, (left, right))
+            hertz, told = loudest(path)
+            check(f"{name} is heard", 400 < hertz < 1000, (hertz, told))
+            print(f"{name}: {length:.1f} s of film in {took:.1f} s")
+    code, _, told = run(os.path.join(os.path.dirname(os.path.realpath(binary)), "incamera-compose"), s.data, "--out", "/nowhere/x.webm")
+    check("a folder that is no export is refused", code == 1 and "timeline" in told, told)
+
+
+def near(a, b, off):
+    return all(abs(x - y) <= off for x, y in zip(a, b))
+
+
 async def a_meeting(s, folder):
     red = (200, 40, 40)
     one, path_one = await publisher(s, "meeting", COLOUR, 440)
@@ -257,6 +297,7 @@ async def all_of_it():
         with Server(binary) as s:
             number = await a_meeting(s, folder)
             canaries(s, folder)
+            composed(s, number)
             damage(s, number)
             destroyed(s, number)
             lost = [await killed(s, rng, i % 2 == 1) for i in range(kills)]
