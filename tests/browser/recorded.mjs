@@ -2,7 +2,7 @@
 // usage: node tests/browser/recorded.mjs   three people (two Chromium, one Firefox) in a room that has to be recorded, and in one where a
 // moderator has it recorded mid-call: who is asked what, what flows before and after the answer, and what the files then hold.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -86,6 +86,25 @@ await checks.is('every file plays with the right picture and the right tone; the
   const receipts = readFileSync(join(folder, 'must/consents.jsonl'), 'utf8').trim().split('\n').map((l) => JSON.parse(l));
   if (!receipts.every((r) => r.agreed && r.text.startsWith('When you join, you agree'))) throw new Error(JSON.stringify(receipts));
   return said.join(', ');
+});
+await checks.is('the composed film shows all three, each in its place, and all three are heard', () => {
+  if (!existsSync(join(dirname(binary), 'incamera-compose'))) return 'not built: FFmpeg’s libraries are not here';
+  const { id } = recordings().find((r) => r.room === 'must'), film = join(folder, 'must.webm');
+  incamera('archive', 'export', id, '--out', join(folder, 'composed'), '--compose', film);
+  const seconds = Number(execFileSync('ffprobe', ['-v', 'error', '-show_entries', 'format=duration', '-of', 'csv=p=0', film], { encoding: 'utf8' }));
+  const at = String(seconds - 3); // all were there still
+  const cells = ['iw/4:ih/4:iw/8:ih/16', 'iw/4:ih/4:iw*5/8:ih/16', 'iw/4:ih/4:iw*3/8:ih*9/16'].map((crop) =>
+    [...ffmpeg('-ss', at, '-i', film, '-frames:v', '1', '-vf', `crop=${crop},format=rgb24,scale=1:1:flags=area`, '-f', 'rawvideo', '-pix_fmt', 'rgb24', '-')]);
+  for (const p of all) if (!cells.some((c) => distance(c, p.colour, 60))) throw new Error(`${p.name} is not seen: ${JSON.stringify(cells)}`);
+  const raw = ffmpeg('-ss', at, '-t', '1', '-i', film, '-f', 's16le', '-ac', '1', '-ar', '48000', '-');
+  const s = new Int16Array(raw.buffer, raw.byteOffset, raw.length >> 1);
+  const loud = (hertz) => {
+    let [re, im] = [0, 0];
+    s.forEach((v, i) => { re += v * Math.cos((2 * Math.PI * hertz * i) / 48000); im += v * Math.sin((2 * Math.PI * hertz * i) / 48000); });
+    return Math.hypot(re, im) / s.length;
+  };
+  for (const p of all.filter((x) => !x.ownTone)) if (loud(p.hertz) < 10 * loud(1000)) throw new Error(`${p.name} is not heard`);
+  return `${seconds.toFixed(1)} s, ${cells.join(' | ')}`;
 });
 for (const p of all) await p.close();
 
