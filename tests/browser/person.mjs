@@ -111,8 +111,9 @@ export function standIn({ colour, hertz, name, ownTone }) {
 const near = (a, b, by) => a.every((v, i) => Math.abs(v - b[i]) <= by);
 
 export class Person {
-  constructor(browser, origin, { name, colour, hertz, ownTone = false }) {
-    Object.assign(this, { browser, origin, name, colour, hertz, ownTone });
+  /** before: what runs in the page before its scripts, with its argument; the page's own rules for scripts are off then. */
+  constructor(browser, origin, { name, colour, hertz, ownTone = false, before }) {
+    Object.assign(this, { browser, origin, name, colour, hertz, ownTone, before });
   }
   async open(path) {
     this.context = await this.browser.createBrowserContext();
@@ -122,6 +123,10 @@ export class Person {
     this.page.on('pageerror', (why) => this.errors.push(why.message));
     this.page.on('console', (m) => { if (m.type() === 'error' || m.type() === 'warn') this.errors.push(m.text()); });
     await this.page.evaluateOnNewDocument(standIn, { name: this.name, colour: this.colour, hertz: this.hertz, ownTone: this.ownTone });
+    if (this.before) {
+      await this.page.setBypassCSP(true);
+      await this.page.evaluateOnNewDocument(...this.before);
+    }
     await this.page.goto(this.origin + path, { waitUntil: 'load' });
   }
   eval(f, ...a) {
@@ -133,6 +138,18 @@ export class Person {
       b?.click();
       return b !== undefined;
     }, text), 8000);
+  }
+  /** The link of the room, as the person inside would copy it. */
+  link() {
+    return this.eval(async () => {
+      let copied = '';
+      Object.defineProperty(navigator, 'clipboard', { configurable: true, value: { writeText: async (t) => { copied = t; } } });
+      [...document.querySelectorAll('button')].find((b) => b.getAttribute('aria-label') === 'More' || b.textContent === 'More').click();
+      await new Promise((done) => setTimeout(done, 100));
+      [...document.querySelectorAll('[role=menuitem], [role=menu] button')].find((b) => b.textContent.trim() === 'Copy link').click();
+      await new Promise((done) => setTimeout(done, 100));
+      return copied;
+    });
   }
   /** From the pre-join page into the call; answers when the button was pressed. */
   async join() {

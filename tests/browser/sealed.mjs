@@ -35,16 +35,6 @@ const oneCode = () => until('one code', async () => {
   throw new Error(codes.join(' / '));
 }, 5000);
 let link = '';
-/** The link as the person inside would copy it. */
-const linkOf = (p) => p.eval(async () => {
-  let copied = '';
-  Object.defineProperty(navigator, 'clipboard', { configurable: true, value: { writeText: async (t) => { copied = t; } } });
-  [...document.querySelectorAll('button')].find((b) => b.getAttribute('aria-label') === 'More' || b.textContent === 'More').click();
-  await new Promise((done) => setTimeout(done, 100));
-  [...document.querySelectorAll('[role=menuitem], [role=menu] button')].find((b) => b.textContent.trim() === 'Copy link').click();
-  await new Promise((done) => setTimeout(done, 100));
-  return copied;
-});
 const pathOf = (l) => l.slice(l.indexOf('/r/'));
 
 const go = await checks.is('a sealed room is made in the page, and three people join it by its link', async () => {
@@ -54,7 +44,7 @@ const go = await checks.is('a sealed room is made in the page, and three people 
   await ana.join();
   await pill(ana, 'Sealed · only you, so far');
   if (await ana.eval(() => location.hash) !== '') throw new Error('the key stands in the address');
-  link = await linkOf(ana);
+  link = await ana.link();
   if (!/\/r\/[\w-]{43}#1\.[\w-]{43}\.[\w-]{43}$/.test(link)) throw new Error('no such link');
   await ben.open(pathOf(link));
   await ben.join();
@@ -117,7 +107,7 @@ if (go) {
     for (const p of all) await until(`${p.name}: three in the group`, () => p.eval(() => !/4 people/.test(document.querySelector('.pill').textContent)), 5000);
     await ana.page.keyboard.press('Escape');
     await oneCode();
-    const newLink = await linkOf(ana);
+    const newLink = await ana.link();
     if (!/\.1$/.test(newLink) || newLink === link) throw new Error('the link was not replaced');
     await dan.close();
     await dan.open(pathOf(link));
