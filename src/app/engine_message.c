@@ -272,7 +272,7 @@ static void envelope(struct engine *e, uint64_t session, struct span bytes)
     }
     struct engine_room *room = s->room;
     delivery_receive(room->delivery, e->now, session, bytes, &e->news, &ready);
-    if (ready) room_refresh(room->room, e->now, &e->out);
+    if (ready) room_sees(s->member, e->now);
     engine_room_touched(e, room);
 }
 

@@ -288,18 +288,19 @@ static void replay(struct delivery *d, struct news *news, const struct handle *h
             say_one(d, news, h->session, ENVELOPE_BUNDLE, d->winner[i].epoch, d->winner[i].body);
 }
 
-static void hello(struct delivery *d, const struct got *g, struct news *news)
+/* True when the member it was before can read on. */
+static bool hello(struct delivery *d, const struct got *g, struct news *news)
 {
     struct reader r = reader_of(g->body);
     struct span door = read_vecv(&r), resume = read_vecv(&r);
     struct handle *h = by_session(d, g->session);
     if (read_end(&r) || h) {
         refuse(d, news, g->session, REFUSED_FORM, g->kind);
-        return;
+        return false;
     }
     if (!door_opens(d, door)) {
         refuse(d, news, g->session, REFUSED_DOOR, g->kind);
-        return;
+        return false;
     }
     h = resumed(d, resume);
     if (h) {
@@ -310,21 +311,24 @@ static void hello(struct delivery *d, const struct got *g, struct news *news)
     }
     if (!h) {
         refuse(d, news, g->session, REFUSED_FULL, g->kind);
-        return;
+        return false;
     }
     say_state(d, news, h);
     if (h->member) replay(d, news, h, g->epoch);
+    return h->member && h->ready;
 }
 
-static void create(struct delivery *d, struct handle *h, struct news *news)
+static bool create(struct delivery *d, struct handle *h, struct news *news)
 {
-    if (!d->exists) {
+    bool first = !d->exists;
+    if (first) {
         d->exists = true;
         d->epoch = 0;
         set_member(d, h, true);
         h->ready = true;
     }
     say_state(d, news, h);
+    return first;
 }
 
 static void say_knock(struct delivery *d, struct news *news, const struct handle *h, uint64_t only)
@@ -581,7 +585,7 @@ void delivery_receive(struct delivery *d, usec now, uint64_t session, struct spa
     }
     struct handle *h = by_session(d, session);
     if (g.kind == ENVELOPE_HELLO) {
-        hello(d, &g, news);
+        *ready = hello(d, &g, news);
         return;
     }
     if (!h) {
@@ -590,7 +594,7 @@ void delivery_receive(struct delivery *d, usec now, uint64_t session, struct spa
     }
     switch (g.kind) {
     case ENVELOPE_CREATE:
-        create(d, h, news);
+        *ready = create(d, h, news);
         break;
     case ENVELOPE_KNOCK:
     case ENVELOPE_RESYNC:

@@ -54,8 +54,8 @@ struct delivery;
 /* For the room of this name (kept as a copy). `crypto` hashes doors. NULL when out of memory. */
 struct delivery *delivery_new(struct span room, const struct crypto *crypto, const struct rng *rng, usec now);
 void delivery_free(struct delivery *d);
-/* An envelope of a client. *ready is true when a member says for the first time that it holds an epoch: the
- * room then asks publishers for a key frame. */
+/* An envelope of a client. *ready is true when frames mean something to this session from now on: it made the group,
+ * says for the first time that it holds an epoch, or came back as a member that does. */
 void delivery_receive(struct delivery *d, usec now, uint64_t session, struct span envelope, struct news *news,
                       bool *ready);
 /* A session ended: at once when it left or was expelled, else 15 s later. */

@@ -37,15 +37,23 @@ static void bury(struct member *m)
     member_free(m);
 }
 
-void room_refresh(struct room *r, usec now, struct out *out)
+void room_sees(struct member *m, usec now)
 {
+    struct room *r = m->room;
+    m->sees = true;
+    r->refresh_at = now + REFRESH_US;
+    r->wake = usec_min(r->wake, r->refresh_at);
+}
+
+static void refresh(struct room *r)
+{
+    r->refresh_at = 0;
     for (struct member *m = room_member_first(r); m; m = room_member_next(m))
         for (unsigned i = 0; i < m->tracks; i++)
             for (uint32_t k = 0; k < m->track[i]->feeds; k++) {
                 const struct slot *s = m->track[i]->feed[k];
                 track_want_key(m->track[i], s->started ? s->layer : s->want_layer);
             }
-    sfu_ask_keys(r, now, out);
 }
 
 void room_reap(struct room *r)
@@ -229,7 +237,7 @@ enum err room_set(struct room *r, usec now, const struct room_setting *s, struct
 /* From the cache when that is possible, else by a key frame of the source, whose limit decides. */
 static void start_slot(struct slot *s, usec now, struct out *out)
 {
-    if (!s->track || s->kind != SDP_VIDEO || !sfu_up(s->member)) return;
+    if (!s->track || s->kind != SDP_VIDEO || !sfu_up(s->member) || !s->member->sees) return;
     slot_choose_layer(s);
     sfu_catch_up(s, now, out);
     if (!s->started || (s->layer != s->want_layer && s->track->layer[s->want_layer].last_at))
@@ -345,6 +353,8 @@ void room_tick(struct room *r, usec now, struct out *out, struct news *news)
         if (m->peer) wake = usec_min(wake, peer_wake(m->peer));
         wake = usec_min(wake, feedback_wake(m));
     }
+    if (r->refresh_at && r->refresh_at <= now) refresh(r);
+    if (r->refresh_at) wake = usec_min(wake, r->refresh_at);
     sfu_ask_keys(r, now, out);
     for (const struct track *t = r->track_first; t; t = t->next)
         if (track_live(t) && sfu_up(t->member)) wake = usec_min(wake, track_key_wake(t));

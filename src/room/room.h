@@ -135,9 +135,11 @@ enum err room_set(struct room *r, usec now, const struct room_setting *s, struct
 /* Feedback, reports, key frame requests, levels, time-outs; due at room_wake. */
 void room_tick(struct room *r, usec now, struct out *out, struct news *news);
 usec room_wake(const struct room *r);
-/* Asks every publisher that is watched for a key frame, limited as all such requests are: somebody new can
- * see now. */
-void room_refresh(struct room *r, usec now, struct out *out);
+/* In a sealed room m can open frames from now on; before, it gets none. Publishers are asked for a key frame
+ * REFRESH_US from now, limited as all such requests are: they have just heard of m too, and one that is sealed under
+ * the epoch before m could not open. */
+#define REFRESH_US (100 * USEC_MS)
+void room_sees(struct member *m, usec now);
 /* Frees the members that went; call when the news of their going is drained. */
 void room_reap(struct room *r);
 

@@ -36,6 +36,7 @@ struct member *member_new(struct room *r, const struct verdict *v, const struct 
     m->can = v->can;
     m->moderator = v->can & CAN_MODERATE;
     m->since_ms = (int64_t)(now / 1000) + r->conf->wall_offset_ms;
+    m->sees = !room_sealed(r);
     m->told = who->kind == MEMBER_BROWSER || who->kind == MEMBER_NATIVE;
     m->name_n = (uint8_t)strnlen(v->name, ROOM_NAME_MAX);
     memcpy(m->name, v->name, m->name_n);

@@ -43,6 +43,7 @@ struct member {
     int64_t since_ms;
     uint8_t kind; /* enum member_kind */
     bool agreed;  /* to being recorded */
+    bool sees;    /* frames mean something to it: always, in a sealed room once it holds an epoch */
     bool hand, moderator, gone, up,
         told; /* up: media may flow · told: has had `joined` and gets the room's news */
     uint8_t name_n, subject_n;
@@ -94,9 +95,9 @@ struct room {
     uint8_t name_n;
     char name[65];
     uint64_t chat_seq;
-    usec wake, speaking_due;
-    uint32_t loudest; /* track that was, when somebody last spoke */
-    uint8_t spoken;   /* how many were in the last `speaking` */
+    usec wake, speaking_due, refresh_at; /* refresh_at 0: nobody new */
+    uint32_t loudest;                    /* track that was, when somebody last spoke */
+    uint8_t spoken;                      /* how many were in the last `speaking` */
     struct room_counters counters;
 };
 

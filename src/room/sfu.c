@@ -209,6 +209,7 @@ static bool wants(struct slot *s, uint8_t layer, const struct cache_pkt *p, usec
 {
     if (s->started && layer == s->layer) return true;
     if (s->started && layer != s->want_layer) return false;
+    if (!s->member->sees) return false;
     if (s->kind == SDP_VIDEO && !(p->key && p->start)) return false;
     if (!s->started && layer > s->want_layer) return false;
     start_here(s, layer, p, now);

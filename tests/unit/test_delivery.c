@@ -27,10 +27,11 @@ static void close_room(void)
     assert_int_equal(mem_live(), 0);
 }
 
+static bool reads; /* what the last send said of its session */
+
 static bool send(uint64_t session, uint64_t epoch, unsigned kind, struct span body)
 {
     uint8_t bytes[40000];
-    bool ready;
     struct writer w = writer_of(MSPAN(bytes, sizeof bytes));
     write_u8(&w, 1);
     write_vecv(&w, span_str("room"));
@@ -39,8 +40,8 @@ static bool send(uint64_t session, uint64_t epoch, unsigned kind, struct span bo
     write_vecv(&w, body);
     assert_ok(write_ok(&w));
     news_clear(&news);
-    delivery_receive(d, now, session, writer_span(&w), &news, &ready);
-    return ready;
+    delivery_receive(d, now, session, writer_span(&w), &news, &reads);
+    return reads;
 }
 
 struct heard { /* an envelope in the news */
@@ -116,9 +117,9 @@ static void bundle(uint64_t session, uint64_t epoch, uint32_t add, uint32_t remo
 static void two_members(void)
 {
     assert_int_equal(hello(1, 7, SPAN_NONE, 0), 1);
-    send(1, 0, ENVELOPE_CREATE, SPAN_NONE);
+    assert_true(send(1, 0, ENVELOPE_CREATE, SPAN_NONE)); /* who makes it can read it */
     assert_int_equal(hello(2, 7, SPAN_NONE, 0), 2);
-    send(2, 0, ENVELOPE_KNOCK, span_str("key package"));
+    assert_false(send(2, 0, ENVELOPE_KNOCK, span_str("key package")));
     assert_int_equal(heard(1, 0).kind, ENVELOPE_KNOCK);
     assert_int_equal(heard(1, 1).kind, ENVELOPE_PLEASE_COMMIT);
     assert_int_equal(heard(2, 0).kind, 0); /* the one outside hears nothing of it */
@@ -216,6 +217,7 @@ static void a_lost_socket_keeps_its_handle_for_15_s(void **state)
     memcpy(token, resume, sizeof token);
     send(2, 0, ENVELOPE_KNOCK, span_str("key package"));
     bundle(1, 0, 2, 0);
+    assert_true(send(2, 1, ENVELOPE_READY, SPAN_NONE));
     delivery_gone(d, now, 2, false, &news);
     bundle(1, 1, 0, 0);
     now += 14 * USEC_S;
@@ -223,6 +225,7 @@ static void a_lost_socket_keeps_its_handle_for_15_s(void **state)
     delivery_tick(d, now, &news);
     assert_int_equal(heard(1, 0).kind, 0);
     assert_int_equal(hello(5, 7, SPAN_OF(token), 1), 2); /* the same handle on a new session */
+    assert_true(reads); /* which can read at once */
     assert_int_equal(heard(5, 1).kind, ENVELOPE_BUNDLE); /* and what it missed */
     assert_int_equal(heard(5, 1).epoch, 1);
     delivery_gone(d, now, 5, false, &news);

@@ -358,8 +358,13 @@ static void sealed_rooms_take_no_chat(void **state)
     assert_true(client_offer(a, 1, 1, 4, 4) && client_offer(b, 1, 1, 4, 4));
     send_all(a);
     send_all(b);
+    room_sees(b->member, w.now);
     world_run(&w, 2 * USEC_S);
-    assert_true(packets(a, true) > 50 && packets(b, true) > 50);
+    assert_true(packets(b, true) > 50 && packets(b, false) > 50);
+    assert_int_equal(packets(a, true) + packets(a, false), 0); /* it holds no epoch yet */
+    room_sees(a->member, w.now);
+    world_run(&w, 2 * USEC_S);
+    assert_true(packets(a, true) > 50 && packets(a, false) > 50);
     clean(); /* payload bytes went through as they were */
     world_fini(&w);
 }

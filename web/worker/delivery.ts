@@ -23,7 +23,7 @@ const LOST_QUIET_MS = 15000;
 const REKEY_LEAST_MS = 60000;
 const SEEN_MAX = 1024;
 const BUSY_MS = 10000;
-const BUSY_COMMITS = 2;
+const BUSY_COMMITS = 3;
 const PAD = 256;
 
 export type Stop = 'policy' | 'link' | 'identity' | 'group' | 'replaced' | 'removed' | 'full';
