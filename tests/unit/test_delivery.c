@@ -225,7 +225,7 @@ static void a_lost_socket_keeps_its_handle_for_15_s(void **state)
     delivery_tick(d, now, &news);
     assert_int_equal(heard(1, 0).kind, 0);
     assert_int_equal(hello(5, 7, SPAN_OF(token), 1), 2); /* the same handle on a new session */
-    assert_true(reads); /* which can read at once */
+    assert_true(reads);                                  /* which can read at once */
     assert_int_equal(heard(5, 1).kind, ENVELOPE_BUNDLE); /* and what it missed */
     assert_int_equal(heard(5, 1).epoch, 1);
     delivery_gone(d, now, 5, false, &news);
