@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define USAGE                                                                                                \
     "usage: incamera-compose DIR --out FILE.webm|FILE.mp4 [--layout grid|speaker] [--size WIDTHxHEIGHT] "    \
@@ -244,7 +245,9 @@ int main(int argc, char **argv)
         fputs(USAGE, stderr);
         return 2;
     }
+    if (file_there(f.out)) return complain(1, "the file is there already; name another", f.out);
     media_quiet();
+    umask(077); /* who may read a meeting is for its owner to say */
     int code = read_timeline(&f);
     if (code) return code;
     enum err e = media_canvas_new(f.width, f.height, &canvas);

@@ -15,14 +15,13 @@
 
 #define PIXELS_MAX (4096 * 4096)
 #define NAMES_MAX  128
-#define HELD_MAX   (4 * MEDIA_RATE) /* samples read ahead of what is asked for, at most */
 
 struct media_in {
     AVFormatContext *file;
     AVCodecContext *decoder;
     int stream;
     bool ended, changed;
-    AVFrame *now, *next; /* pictures: the one shown, and the first that is not due */
+    AVFrame *now, *next; /* the picture shown · the first picture or sound that is not due */
     bool has_now, has_next;
     struct SwsContext *scale;
     struct SwrContext *sound;
@@ -321,16 +320,20 @@ static bool ready(struct media_in *m, AVFrame *f)
            swr_init(m->sound) >= 0;
 }
 
+static uint64_t sample_of(const struct media_in *m, const AVFrame *f)
+{
+    int64_t ms = ms_of(m, f);
+    return ms > 0 ? (uint64_t)ms * (MEDIA_RATE / 1000) : 0;
+}
+
 /* A decoded frame goes behind what is held: at its time when that is ahead, else right behind. */
 static void hold(struct media_in *m, AVFrame *f)
 {
     if (!ready(m, f)) return;
-    int64_t ms = ms_of(m, f);
-    uint64_t at = ms > 0 ? (uint64_t)ms * (MEDIA_RATE / 1000) : 0, end = m->held_from + m->held_n;
+    uint64_t at = sample_of(m, f), end = m->held_from + m->held_n;
     if (m->held_n == 0 && at > m->held_from) m->held_from = end = at;
     unsigned gap = at > end + MEDIA_RATE / 25 ? (unsigned)(at - end) : 0; /* less than 40 ms is jitter */
     unsigned most = (unsigned)swr_get_out_samples(m->sound, f->nb_samples);
-    if (gap > HELD_MAX) gap = HELD_MAX;
     if (m->held_n + gap + most > m->held_size) {
         float *more = mem_resize(m->held, (size_t)(m->held_n + gap + most) * 2, sizeof *more);
         if (!more) return;
@@ -347,10 +350,13 @@ static void hold(struct media_in *m, AVFrame *f)
 
 void media_mix(struct media_in *m, uint64_t from, unsigned samples, float *mix)
 {
-    while (m->held_from + m->held_n < from + samples && m->held_n < HELD_MAX) {
-        if (!decode(m, m->next)) break;
+    while (m->held_from + m->held_n < from + samples) {
+        if (!m->has_next) m->has_next = decode(m, m->next);
+        if (!m->has_next || sample_of(m, m->next) >= from + samples)
+            break; /* not due yet: it stays in hand */
         hold(m, m->next);
         av_frame_unref(m->next);
+        m->has_next = false;
     }
     uint64_t begin = m->held_from > from ? m->held_from : from;
     uint64_t end = m->held_from + m->held_n < from + samples ? m->held_from + m->held_n : from + samples;

@@ -157,8 +157,30 @@ def composed(s, number):
             hertz, told = loudest(path)
             check(f"{name} is heard", 400 < hertz < 1000, (hertz, told))
             print(f"{name}: {length:.1f} s of film in {took:.1f} s")
-    code, _, told = run(os.path.join(os.path.dirname(os.path.realpath(binary)), "incamera-compose"), s.data, "--out", "/nowhere/x.webm")
+    compose = os.path.join(os.path.dirname(os.path.realpath(binary)), "incamera-compose")
+    code, _, told = run(compose, s.data, "--out", "/nowhere/x.webm")
     check("a folder that is no export is refused", code == 1 and "timeline" in told, told)
+    with tempfile.TemporaryDirectory() as folder:
+        a_long_silence(compose, folder)
+
+
+def a_long_silence(compose, folder):
+    """A microphone that says nothing for seven seconds in the middle: what comes after it is heard when it was said."""
+    subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "sine=440:r=48000:d=12", "-af", "aselect='not(between(t,2,9))'", "-c:a", "libopus",
+                    os.path.join(folder, "1.webm")], check=True, timeout=60)
+    with open(os.path.join(folder, "timeline.jsonl"), "w") as f:
+        print('{"at":0,"what":"track","track":1,"member":1,"source":"microphone","name":"Ana","file":"1.webm"}\n{"at":12000,"what":"end"}', file=f)
+    film = os.path.join(folder, "film.webm")
+    code, _, told = run(compose, folder, "--out", film, "--size", "160x90")
+    check("a film of a voice alone", code == 0, told)
+    r = subprocess.run(["ffmpeg", "-v", "error", "-i", film, "-f", "s16le", "-ac", "1", "-ar", "48000", "-"], capture_output=True, timeout=60)
+    s = memoryview(r.stdout).cast("h")
+    loud = [max(map(abs, s[i * 4800:(i + 1) * 4800])) > 500 for i in range(len(s) // 4800)]  # each tenth of a second
+    check("heard, silent for seven seconds, heard", all(loud[1:19]) and not any(loud[22:88]) and all(loud[92:118]), loud)
+    check("nobody else may read it", os.stat(film).st_mode & 0o077 == 0, oct(os.stat(film).st_mode))
+    before = os.path.getsize(film)
+    code, _, told = run(compose, folder, "--out", film)
+    check("what is there stays", code == 1 and "there already" in told and os.path.getsize(film) == before, told)
 
 
 def near(a, b, off):
