@@ -134,9 +134,8 @@ await checks.is('a sealed call: neither frames, text, names nor keys are anywher
   await Promise.all([ana.sees([ben]), ben.sees([ana]), ana.hears([ben])]);
   await ben.press('Chat');
   await say(ana, ben);
-  await new Promise((done) => setTimeout(done, 3000));
+  await until('frames and keys', () => ana.eval((n) => window.seen.clear.length >= n && window.seen.sealed.length >= n && window.seen.keys.length >= 2, FRAMES * 4), 8000);
   const [, , secret] = path.split('#')[1].split('.'), keys = await newest(ana, 'keys');
-  if (keys.length < 2) throw new Error(`only ${keys.length} keys were seen`);
   const [clear, closed] = [await newest(ana, 'clear'), await newest(ana, 'sealed')];
   if (clear.length < FRAMES || closed.length < FRAMES || clear.some((x) => x.length !== NEEDLE)) throw new Error('too few frames were seen');
   const r = search({
@@ -155,7 +154,7 @@ await checks.is('a governed call: the same search finds frames and names', async
     await p.join();
   }
   await Promise.all([ana.sees([ben]), ben.sees([ana])]);
-  await new Promise((done) => setTimeout(done, 1500));
+  await until('frames', () => ana.eval((n) => window.seen.clear.length >= n, FRAMES * 4), 8000);
   const r = search({ frames: await newest(ana, 'clear'), words: ['Canary Ana', 'Canary Ben'].map((x) => Buffer.from(x)) });
   if (r.frames.found < FRAMES / 2 || r.words.found < 2) throw new Error(told(r));
   await Promise.all([ana.close(), ben.close()]);

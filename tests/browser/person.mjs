@@ -140,16 +140,17 @@ export class Person {
     }, text), 8000);
   }
   /** The link of the room, as the person inside would copy it. */
-  link() {
-    return this.eval(async () => {
-      let copied = '';
-      Object.defineProperty(navigator, 'clipboard', { configurable: true, value: { writeText: async (t) => { copied = t; } } });
+  async link() {
+    await this.eval(() => {
+      window.copied = '';
+      Object.defineProperty(navigator, 'clipboard', { configurable: true, value: { writeText: async (t) => { window.copied = t; } } });
       [...document.querySelectorAll('button')].find((b) => b.getAttribute('aria-label') === 'More' || b.textContent === 'More').click();
-      await new Promise((done) => setTimeout(done, 100));
-      [...document.querySelectorAll('[role=menuitem], [role=menu] button')].find((b) => b.textContent.trim() === 'Copy link').click();
-      await new Promise((done) => setTimeout(done, 100));
-      return copied;
     });
+    await until(`${this.name}: the link copied`, () => this.eval(() => {
+      [...document.querySelectorAll('[role=menuitem], [role=menu] button')].find((b) => b.textContent.trim() === 'Copy link')?.click();
+      return window.copied !== '';
+    }), 5000, 30);
+    return this.eval(() => window.copied);
   }
   /** From the pre-join page into the call; answers when the button was pressed. */
   async join() {

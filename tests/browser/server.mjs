@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Starts `incamera serve --dev` for a test, with data that goes with it.
 import { spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { createServer } from 'node:net';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { networkInterfaces, tmpdir } from 'node:os';
@@ -14,12 +15,18 @@ export function ownAddress() {
   for (const list of Object.values(networkInterfaces())) for (const a of list ?? []) if (a.family === 'IPv4' && !a.internal) return a.address;
   return undefined;
 }
-export const freePort = () => new Promise((done) => {
-  const s = createServer().listen(0, '127.0.0.1', () => {
-    const { port } = s.address();
-    s.close(() => done(port));
-  });
-});
+/** A port that nobody has, for UDP and TCP, from below those that the system lends to connections. */
+export async function freePort() {
+  for (;;) {
+    const port = 12000 + Math.floor(Math.random() * 20000);
+    const free = (socket, bind) => new Promise((done) => {
+      socket.once('error', () => done(false));
+      bind.call(socket, port, '0.0.0.0', () => socket.close(() => done(true)));
+    });
+    const [tcp, udp] = [createServer(), createSocket('udp4')];
+    if (await free(tcp, tcp.listen) && await free(udp, udp.bind)) return port;
+  }
+}
 
 export async function startServer({ binary = process.env.INCAMERA ?? join(root, 'build/incamera'), args = [] } = {}) {
   const data = mkdtempSync(join(tmpdir(), 'incamera-call-'));

@@ -6,13 +6,21 @@
         s.https       https://127.0.0.1:PORT
         s.children()  {role name: pid}
 """
-import os, re, shutil, signal, socket, subprocess, tempfile, time, urllib.error, urllib.request
+import os, random, re, shutil, signal, socket, subprocess, tempfile, time, urllib.error, urllib.request
 
 
-def free_port(kind=socket.SOCK_STREAM):
-    with socket.socket(socket.AF_INET, kind) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+def free_port():
+    """A port that nobody has, for UDP and TCP, from below those that the system lends to connections (which the client of
+    another test, or one just closed, could hold)."""
+    while True:
+        port = random.randrange(12000, 32000)
+        try:
+            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                with socket.socket(socket.AF_INET, kind) as s:
+                    s.bind(("0.0.0.0", port))
+            return port
+        except OSError:
+            continue
 
 
 def alive(pid):
@@ -26,7 +34,7 @@ def alive(pid):
 class Server:
     def __init__(self, binary, *arguments, host="127.0.0.1"):
         self.data = tempfile.mkdtemp(prefix="incamera-test-")
-        self.plain, self.tls, self.media = free_port(), free_port(), free_port(socket.SOCK_DGRAM)
+        self.plain, self.tls, self.media = free_port(), free_port(), free_port()
         self.http, self.https = f"http://{host}:{self.plain}", f"https://{host}:{self.tls}"
         self.words = [binary, "serve", "--dev", "--data", self.data, "--listen", f"{host}:{self.tls}", "--listen-plain",
                       f"{host}:{self.plain}", "--media", f"{host}:{self.media}", *arguments]

@@ -38,7 +38,7 @@ def keys(data):
     return [k for k in found if len(k) >= 16]
 
 
-with Server(sys.argv[1], "--engines", "1", "--log", "debug", "--turn", f"127.0.0.1:{free_port(socket.SOCK_DGRAM)}") as s:
+with Server(sys.argv[1], "--engines", "1", "--log", "debug", "--turn", f"127.0.0.1:{free_port()}") as s:
     room, name, subject = "canaryroom", "CanaryName", "canarysubject"
     call(s.http, "POST", "/api/v1/rooms", {"name": room})
     t = token(s, room, name, "--subject", subject, "--can", "join,publish,subscribe,chat,moderate")

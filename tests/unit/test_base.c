@@ -52,6 +52,24 @@ static void varints_round_trip_and_are_minimal(void **state)
     assert_err(ERR_FULL, write_ok(&w));
 }
 
+static void hex_is_what_was_written_and_nothing_else(void **state)
+{
+    (void)state;
+    uint8_t b[3], text[6], back[3];
+    for (unsigned i = 0; i < 256; i++) {
+        memset(b, (int)i, sizeof b);
+        struct writer w = writer_of(MSPAN(text, sizeof text));
+        write_hex(&w, SPAN_OF(b));
+        assert_ok(write_ok(&w));
+        assert_ok(read_hex(SPAN_OF(text), back, sizeof back));
+        assert_memory_equal(b, back, sizeof b);
+    }
+    for (const char *const *bad =
+             (const char *const[]){"0102", "01020304", "01020G", "0102/0", "01020A", "", NULL};
+         *bad; bad++)
+        assert_err(ERR_FORMAT, read_hex(span_str(*bad), back, sizeof back));
+}
+
 static void writer_refuses_what_does_not_fit(void **state)
 {
     (void)state;
@@ -134,6 +152,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reader_stops_at_the_end),
         cmocka_unit_test(varints_round_trip_and_are_minimal),
+        cmocka_unit_test(hex_is_what_was_written_and_nothing_else),
         cmocka_unit_test(writer_refuses_what_does_not_fit),
         cmocka_unit_test(buffers_keep_their_cap_and_survive_oom),
         cmocka_unit_test(secrets_compare),

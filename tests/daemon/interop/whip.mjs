@@ -1,18 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What both interop tests need: a development server of its own, and WHIP and WHEP by fetch.
 import { spawn } from 'node:child_process';
-import { createServer } from 'node:net';
 import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-async function freePort() {
-  const s = createServer();
-  await new Promise((done) => s.listen(0, '127.0.0.1', done));
-  const { port } = s.address();
-  await new Promise((done) => s.close(done));
-  return port;
-}
+import { freePort } from '../../browser/server.mjs';
 
 /** Rejects with `what` when the promise takes longer. */
 export function within(ms, what, promise) {
