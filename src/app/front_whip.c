@@ -597,8 +597,9 @@ static struct session *resource_of(struct conn *c)
     return NULL;
 }
 
-/* What the player describes now takes the place of what it described before. */
-static void offer_again(struct conn *c, struct session *s, struct span sdp)
+/* What the player describes now takes the place of what it described before; false when the request was answered
+ * because that can't be. */
+static bool offer_again(struct conn *c, struct session *s, struct span sdp)
 {
     struct front *f = c->front;
     struct buf next;
@@ -608,24 +609,23 @@ static void offer_again(struct conn *c, struct session *s, struct span sdp)
     if (e) {
         buf_fini(&next);
         problem(c, 503, "unavailable", SPAN_LIT("A part of the server is down. Try again."));
-        return;
+        return false;
     }
     f->offers_total = f->offers_total - s->offer.n + next.n;
     buf_fini(&s->offer);
     s->offer = next;
     s->state = SESSION_OFFERED;
     wait_for(c, s);
+    return true;
 }
 
 static void restart(struct conn *c, struct session *s, const struct sdpfrag *frag)
 {
     struct writer w = writer_of(MSPAN(c->front->json, JSON_ROOM));
-    s->restart = true;
     if (sdp_with_credentials(buf_span(&s->offer), frag->ufrag, frag->pwd, &w))
         problem(c, 503, "unavailable", SPAN_LIT("A part of the server is down. Try again."));
     else
-        offer_again(c, s, writer_span(&w));
-    s->restart = s->state == SESSION_OFFERED;
+        s->restart = offer_again(c, s, writer_span(&w));
 }
 
 static void answer_counter(struct conn *c, struct session *s)
@@ -638,7 +638,7 @@ static void answer_counter(struct conn *c, struct session *s)
     else if (body->n == 0 || !utf8_ok(buf_span(body)))
         problem(c, 400, "bad_sdp", SPAN_LIT("The body must be an SDP answer."));
     else
-        offer_again(c, s, buf_span(body));
+        (void)offer_again(c, s, buf_span(body)); /* it has said what is wrong */
 }
 
 static bool tag_is(struct span match, const struct session *s)

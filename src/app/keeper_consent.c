@@ -4,6 +4,7 @@
 
 #include "app/log.h"
 #include "archive/consent.h"
+#include "base/read.h"
 #include "room/room.h"
 #include "wire/base64url.h"
 #include "wire/room_messages.h"
@@ -92,18 +93,6 @@ struct answer { /* as it was given, and taken apart */
     uint8_t key[CONSENT_KEY], signature[CONSENT_SIGNATURE];
 };
 
-static bool hex(struct span text, uint8_t *into, size_t n)
-{
-    if (text.n != 2 * n) return false;
-    for (size_t i = 0; i < text.n; i++) {
-        uint8_t c = text.p[i];
-        uint8_t v = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : 255;
-        if (v == 255) return false;
-        into[i / 2] = (uint8_t)(i & 1 ? into[i / 2] | v : v << 4);
-    }
-    return true;
-}
-
 /* NULL, or what is wrong with it. */
 static const char *open_answer(struct keeper *k, struct span room, uint32_t member, struct answer *a)
 {
@@ -114,8 +103,8 @@ static const char *open_answer(struct keeper *k, struct span room, uint32_t memb
     a->said.agreed = a->in.agreed;
     a->said.at_ms = a->in.at_ms;
     a->said.text = a->in.text;
-    if (!hex(a->in.recording, a->said.recording, sizeof a->said.recording) ||
-        !hex(a->in.policy, a->said.policy, sizeof a->said.policy))
+    if (read_hex(a->in.recording, a->said.recording, sizeof a->said.recording) ||
+        read_hex(a->in.policy, a->said.policy, sizeof a->said.policy))
         return "recording and policy are hexadecimal digits.";
     if (base64url_read(a->in.key, MSPAN(a->key, sizeof a->key), &key) ||
         base64url_read(a->in.signature, MSPAN(a->signature, sizeof a->signature), &signature))

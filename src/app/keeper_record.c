@@ -2,6 +2,7 @@
 #include "app/keeper_inner.h"
 
 #include "app/log.h"
+#include "base/read.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -36,18 +37,6 @@ void record_hex(const uint8_t id[ARTEFACT_ID], char text[2 * ARTEFACT_ID + 1])
     struct writer w = writer_of(MSPAN(text, 2 * ARTEFACT_ID));
     write_hex(&w, SPAN(id, ARTEFACT_ID));
     text[2 * ARTEFACT_ID] = 0;
-}
-
-static bool read_id(struct span text, uint8_t id[ARTEFACT_ID])
-{
-    if (text.n != 2 * ARTEFACT_ID) return false;
-    for (size_t i = 0; i < text.n; i++) {
-        uint8_t c = text.p[i];
-        uint8_t v = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : 255;
-        if (v == 255) return false;
-        id[i / 2] = (uint8_t)(i & 1 ? id[i / 2] | v : v << 4);
-    }
-    return true;
 }
 
 /* What the server itself did, in the trail. */
@@ -499,7 +488,7 @@ static bool find_row(struct question *q, uint8_t id[ARTEFACT_ID], struct span *s
     struct db_query *l = k->store.q[Q_RECORDING_GET];
     static uint8_t copy[KMS_SEALED_MAX + 64];
     bool row = false;
-    bool good = read_id(q->ask->item, id);
+    bool good = read_hex(q->ask->item, id, ARTEFACT_ID) == OK;
     enum err e = OK;
     *sealed = SPAN_NONE;
     if (good) {

@@ -59,29 +59,17 @@ enum err audit_head_read(struct span bytes, struct audit_head *h)
     return OK;
 }
 
-static enum err from_hex(struct span hex, uint8_t *into, size_t n)
-{
-    if (hex.n != 2 * n) return ERR_FORMAT;
-    for (size_t i = 0; i < hex.n; i++) {
-        uint8_t c = hex.p[i];
-        uint8_t v = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : 255;
-        if (v == 255) return ERR_FORMAT;
-        into[i / 2] = (uint8_t)(i & 1 ? into[i / 2] | v : v << 4);
-    }
-    return OK;
-}
-
 enum err audit_head_read_hex(struct span hex, struct audit_head *h)
 {
     uint8_t b[AUDIT_HEAD];
-    enum err e = from_hex(hex, b, sizeof b);
+    enum err e = read_hex(hex, b, sizeof b);
     return e ? e : audit_head_read(SPAN_OF(b), h);
 }
 
 enum err audit_key_read_hex(struct span hex, uint8_t key[AUDIT_KEY])
 {
     uint8_t b[AUDIT_KEY];
-    enum err e = from_hex(hex, b, sizeof b);
+    enum err e = read_hex(hex, b, sizeof b);
     if (!e) memcpy(key, b, sizeof b);
     return e;
 }
@@ -185,8 +173,8 @@ static unsigned member_of(const struct json_token *t)
 static enum err hex_text(const struct json_token *t, struct line *l, unsigned member)
 {
     if (t->kind != JSON_STRING) return ERR_FORMAT;
-    if (member == HAS_LEAF) return from_hex(t->raw, l->leaf.b, sizeof l->leaf.b);
-    if (member == HAS_KEY) return from_hex(t->raw, l->key, sizeof l->key);
+    if (member == HAS_LEAF) return read_hex(t->raw, l->leaf.b, sizeof l->leaf.b);
+    if (member == HAS_KEY) return read_hex(t->raw, l->key, sizeof l->key);
     return audit_head_read_hex(t->raw, &l->head);
 }
 
@@ -198,7 +186,7 @@ static enum err take_path(struct json *j, struct merkle_proof *p)
         e = json_next(j, &t);
         if (e || t.kind == JSON_ARRAY_END) break;
         if (t.kind != JSON_STRING || p->n == MERKLE_PROOF_MAX) return ERR_FORMAT;
-        e = from_hex(t.raw, p->hash[p->n].b, MERKLE_HASH);
+        e = read_hex(t.raw, p->hash[p->n].b, MERKLE_HASH);
     }
     return e;
 }

@@ -2,6 +2,7 @@
 #include "archive/evidence.h"
 
 #include "archive/consent.h"
+#include "base/read.h"
 #include "wire/base64url.h"
 #include "wire/json.h"
 
@@ -34,23 +35,11 @@ enum err evidence_digest_add(struct evidence_digest *d, struct span s)
     return OK;
 }
 
-static enum err from_hex(struct span hex, uint8_t *into, size_t n)
-{
-    if (hex.n != 2 * n) return ERR_FORMAT;
-    for (size_t i = 0; i < hex.n; i++) {
-        uint8_t c = hex.p[i];
-        uint8_t v = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : 255;
-        if (v == 255) return ERR_FORMAT;
-        into[i / 2] = (uint8_t)(i & 1 ? into[i / 2] | v : v << 4);
-    }
-    return OK;
-}
-
 static enum err take_hex(struct json *j, uint8_t *into, size_t n)
 {
     struct json_token t;
     enum err e = json_expect(j, JSON_STRING, &t);
-    return e ? e : from_hex(t.raw, into, n);
+    return e ? e : read_hex(t.raw, into, n);
 }
 
 static enum err take_uint(struct json *j, uint64_t *v)

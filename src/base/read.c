@@ -102,3 +102,15 @@ enum err read_end(const struct reader *r)
     if (r->bad) return ERR_SHORT;
     return r->p == r->end ? OK : ERR_FORMAT;
 }
+
+enum err read_hex(struct span text, uint8_t *dst, size_t n)
+{
+    if (text.n != 2 * n) return ERR_FORMAT;
+    for (size_t i = 0; i < text.n; i++) {
+        uint8_t c = text.p[i];
+        uint8_t v = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : 255;
+        if (v == 255) return ERR_FORMAT;
+        dst[i / 2] = (uint8_t)(i & 1 ? dst[i / 2] | v : v << 4);
+    }
+    return OK;
+}

@@ -40,6 +40,8 @@ uint32_t read_varint(struct reader *r);
 struct span read_vecv(struct reader *r);
 /* OK when nothing failed and nothing is left; ERR_SHORT or ERR_FORMAT otherwise. */
 enum err read_end(const struct reader *r) MUST_CHECK;
+/* Lower-case hex of exactly n bytes, as write_hex writes it; ERR_FORMAT for anything else. */
+enum err read_hex(struct span text, uint8_t *dst, size_t n) MUST_CHECK;
 /* OK when nothing failed so far. */
 static inline enum err read_ok(const struct reader *r)
 {

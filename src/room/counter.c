@@ -38,21 +38,14 @@ static unsigned formats(const struct member *m, enum sdp_kind kind, const struct
     return n;
 }
 
-static void hex(struct writer *w, uint8_t v)
-{
-    static const char digits[] = "0123456789abcdef";
-    write_u8(w, (uint8_t)digits[v >> 4]);
-    write_u8(w, (uint8_t)digits[v & 15]);
-}
-
 static void parameters(struct writer *w, const struct sdp_codec *c, unsigned pt)
 {
     if (c->codec != CODEC_VP9 && c->codec != CODEC_AV1 && c->codec != CODEC_H264) return;
     number(w, "a=fmtp:", pt, " ");
     if (c->codec == CODEC_H264) {
         number(w, "level-asymmetry-allowed=1;packetization-mode=", c->mode, ";profile-level-id=");
-        hex(w, c->profile);
-        hex(w, c->constraints);
+        write_hex(w, SPAN(&c->profile, 1));
+        write_hex(w, SPAN(&c->constraints, 1));
         write_str(w, "1f\r\n");
     } else {
         number(w, c->codec == CODEC_VP9 ? "profile-id=" : "profile=", c->profile, "\r\n");

@@ -273,8 +273,10 @@ static void forward_one(struct slot *s, uint8_t layer, const struct cache *c, co
         s->last_picture = (uint16_t)(p->picture + s->picture_offset);
         s->last_tl0 = (uint8_t)(p->tl0 + s->tl0_offset);
     }
-    uint16_t frame = (uint16_t)(frame_of(s->track, layer, p) + s->frame_offset);
-    if ((int16_t)(uint16_t)(frame - s->last_frame) > 0) s->last_frame = frame;
+    if (p->carry_n) {
+        uint16_t frame = (uint16_t)(frame_of(s->track, layer, p) + s->frame_offset);
+        if ((int16_t)(uint16_t)(frame - s->last_frame) > 0) s->last_frame = frame;
+    }
     s->last_at = now;
     s->packets++;
     s->octets += p->n;
