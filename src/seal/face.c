@@ -211,6 +211,7 @@ static void policy_fill(struct face_policy *f, const struct policy_signed *s)
     f->chat_retention_days = p->chat_retention_days;
     f->room_id = text_of(p->room_id);
     f->owner_key = text_of(s->owner_key);
+    f->suite = p->mls_suites_n ? p->mls_suites[0] : 0;
     f->has_archive = p->has_archive;
     if (!p->has_archive) return;
     f->archive_scope = p->archive.scope;

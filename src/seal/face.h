@@ -17,7 +17,7 @@
 #define FACE
 #endif
 
-#define FACE_VERSION   1
+#define FACE_VERSION   2
 #define FACE_IN_BYTES  (1 << 20) /* the largest frame or message, or several small inputs */
 #define FACE_OUT_BYTES (3 * (FACE_IN_BYTES / 2) + 4096) /* an escaped, wrapped frame fits */
 
@@ -78,6 +78,7 @@ struct face_policy {
     struct face_text room_id, owner_key;
     uint32_t has_archive, archive_scope, archive_retention_days, archive_scheme;
     struct face_text archive_name, archive_key, archive_jurisdiction, archive_notice;
+    uint32_t suite; /* the first MLS suite that the policy names */
 };
 /* In: a link. Out: room_id, policy_hash, join_secret (32 bytes each), generation (big-endian uint32). */
 FACE int32_t face_invite_open(uint32_t n);

@@ -297,6 +297,11 @@ static int32_t leaf_write(const struct mls_leaf *l)
     return written(&w);
 }
 
+const struct incoming *face_group_incoming(void)
+{
+    return have_current ? &current : NULL;
+}
+
 int32_t face_incoming_leaf(uint32_t leaf)
 {
     struct mls_leaf l;

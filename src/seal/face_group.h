@@ -50,6 +50,18 @@ FACE int32_t face_group_open(struct group *g, uint32_t n);
 FACE int32_t face_incoming_leaf(uint32_t leaf);
 FACE int32_t face_group_apply(struct group *g);
 FACE void face_group_refuse(void);
+/* The open message for the other face files; NULL when none is open. */
+const struct incoming *face_group_incoming(void);
+
+/* The rules of the room (seal/rules.h). In: policy hash of the link (32), SignedRoomPolicy<V>, psk_id<V>. -ERR_DENIED or
+ * what the rule said when one is broken; its name is then at face_rules_broken. On a group just joined or made: */
+FACE int32_t face_rules_join(const struct group *g, uint32_t n);
+/* On the open commit of another member, before face_group_apply; the caller refuses what breaks a rule. */
+FACE int32_t face_rules_commit(const struct group *g, uint32_t n);
+/* In: the same. 1 when the policy names this leaf a moderator, else 0. */
+FACE int32_t face_rules_moderator(const struct group *g, uint32_t leaf, uint32_t n);
+/* Out: the name of the rule that the last of these found broken. */
+FACE int32_t face_rules_broken(void);
 
 /* Out: uint64 epoch; uint32 own leaf, members, slots, welcomed_by; uint16 suite; uint8 closed; then
  * group_id<V>, extensions<V>, authenticator<V>, confirmed_hash<V>. */

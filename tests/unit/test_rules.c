@@ -3,7 +3,9 @@
  * not. */
 #include "test.h"
 
+#include "base/write.h"
 #include "people.h"
+#include "seal/face_group.h"
 #include "seal/group_inner.h"
 #include "seal/rules.h"
 
@@ -11,6 +13,7 @@ static uint8_t bytes[POLICY_SIZE_MAX], context[POLICY_SIZE_MAX + 16];
 static const uint8_t room_id[32] = {5, 6, 7}, owner[32] = {[31] = 3};
 static struct person a, b, c; /* a creates and moderates */
 static uint8_t moderator[POLICY_HASH_SIZE];
+static size_t bytes_n;
 static struct policy_signed signed_policy;
 static struct rules room;
 static struct span context_span;
@@ -63,6 +66,7 @@ static void policy_make(const struct make *m)
     assert_ok(policy_encode(&p, POLICY_SCHEME_ED25519, SPAN(pub, pub_n), MSPAN(bytes, sizeof bytes), &n));
     assert_ok(policy_sign(k, POLICY_SCHEME_ED25519, SPAN_OF(owner), SPAN(bytes, n), sig, &sig_n));
     assert_ok(policy_append(MSPAN(bytes, sizeof bytes), &n, SPAN(sig, sig_n)));
+    bytes_n = n;
     assert_ok(policy_decode(SPAN(bytes, n), &signed_policy));
     struct writer w = writer_of(MSPAN(context, sizeof context));
     struct mls_extension own = {POLICY_EXTENSION, SPAN(bytes, n)}, extra = {RULES_DELEGATION, SPAN_LIT("D")};
@@ -94,6 +98,7 @@ static void life(const struct make *m)
 {
     struct group_conf conf = {.crypto = &people_crypto};
     people_start(21);
+    face_start(&people_crypto);
     person(&a, "a", true);
     person(&b, "b", true);
     person(&c, "c", !m->false_guest);
@@ -113,12 +118,33 @@ static void end(void)
     assert_int_equal(mem_live(), 0);
 }
 
+/* The flat face says the same, by the same name. */
+static uint32_t face_room(void)
+{
+    struct writer w = writer_of(MSPAN(face_in(), FACE_IN_BYTES));
+    write_bytes(&w, SPAN_OF(room.policy_hash));
+    write_vecv(&w, SPAN(bytes, bytes_n));
+    write_vecv(&w, room.psk_id);
+    return (uint32_t)w.n;
+}
+
+static void face_said(int32_t answer, enum err want, const char *name)
+{
+    assert_int_equal(answer, -(int32_t)want);
+    if (!want) return;
+    assert_int_equal(face_rules_broken(), strlen(name));
+    assert_memory_equal(face_out(), name, strlen(name));
+}
+
 static void joining(enum err want, const struct make *m, size_t row)
 {
     const char *name = NULL;
     life(m);
     assert_int_equal(rules_join(&room, c.g, &name), want);
     if (want) assert_ptr_equal(name, rules_at_join[row].name);
+    face_said(face_rules_join(c.g, face_room()), want, name);
+    for (uint32_t n = face_room(), i = 0; i < n; i += 7)
+        assert_true(face_rules_join(c.g, i) < 0);
     end();
 }
 
@@ -137,6 +163,9 @@ static void at_join(void **state)
     joining(ERR_DENIED, &(struct make){.join = POLICY_LOBBY}, 6);
     life(&(struct make){.join = POLICY_LOBBY});
     assert_ok(rules_join(&room, b.g, NULL)); /* admitted by the moderator */
+    assert_int_equal(face_rules_moderator(b.g, 0, face_room()), 1);
+    assert_int_equal(face_rules_moderator(b.g, 1, face_room()), 0);
+    assert_int_equal(face_rules_moderator(b.g, 9, face_room()), 0);
     room.policy_hash[3] ^= 1;
     assert_err(ERR_DENIED, rules_join(&room, b.g, &name));
     assert_ptr_equal(name, rules_at_join[1].name);
@@ -147,14 +176,17 @@ static void at_join(void **state)
 static void committing(enum err want, struct person *by, const struct propose *what, size_t n, size_t row)
 {
     struct commit_how how = {.proposals = what, .count = n};
-    struct incoming in;
     struct draft *d;
     const char *name = NULL;
     assert_ok(person_commit(by, &how, &d));
-    assert_ok(group_open(c.g, draft_message(d), &in));
-    assert_int_equal(rules_commit(&room, c.g, &in, &name), want);
+    struct span message = draft_message(d);
+    memcpy(face_in(), message.p, message.n);
+    assert_true(face_group_open(c.g, (uint32_t)message.n) > 0);
+    assert_int_equal(rules_commit(&room, c.g, face_group_incoming(), &name), want);
     if (want) assert_ptr_equal(name, rules_at_commit[row].name);
-    incoming_drop(&in);
+    face_said(face_rules_commit(c.g, face_room()), want, name);
+    face_group_refuse();
+    assert_int_equal(face_rules_commit(c.g, face_room()), -ERR_STATE);
     group_discard(by->g);
     draft_free(d);
 }

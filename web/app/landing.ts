@@ -5,6 +5,7 @@ import { createRoom, Problem } from '../sdk/index.ts';
 import { fill, h, icon, set, shape } from './dom.ts';
 import { header, show } from './frame.ts';
 import { keepMaker } from './maker.ts';
+import { makerIdentity } from '../worker/identity.ts';
 import { makeSealedRoom } from '../worker/policy.ts';
 import { offeredClasses } from './offer.ts';
 import { t } from './texts.ts';
@@ -58,7 +59,7 @@ function stop(name: RoomClass, chosen: RoomClass, offered: ReadonlySet<RoomClass
 
 /** Makes a sealed room: policy and link are made here, the server gets the policy alone. Answers where it is. */
 async function makeSealed(): Promise<string> {
-  const made = await makeSealedRoom(Date.now());
+  const made = await makeSealedRoom(Date.now(), makerIdentity);
   const token = await createRoom({ room_id: made.roomId, class: 'sealed', policy: made.policy });
   if (token) keepMaker(made.roomId, token);
   return `/r/${made.roomId}#${made.fragment}`;

@@ -32,7 +32,8 @@ export function whoPanel(room: Room, policy: RoomPolicy, readers: Readers, order
   const n = readers.others.length + 1;
   const rows = sealed
     ? sealed.members.map((m) => h('li', { class: 'member' }, h('span', { class: 'avatar', 'aria-hidden': 'true' }, monogram(m.name)),
-      h('div', { class: 'member-text' }, h('p', { class: 'member-name' }, m.leaf === sealed.own ? t('call.you.name', { name: m.name }) : m.name), h('p', { class: 'member-how' }, t('people.guest')))))
+      h('div', { class: 'member-text' }, h('p', { class: 'member-name' }, m.leaf === sealed.own ? t('call.you.name', { name: m.name }) : m.name,
+        m.moderator && h('span', { class: 'tag' }, t('people.moderator'))), h('p', { class: 'member-how' }, t('people.guest')))))
     : order.flatMap((m) => {
       const member = state.members.get(m);
       return member ? [memberRow(member, m === state.me)] : [];
@@ -69,9 +70,9 @@ export function peoplePanel(room: Room, order: readonly number[]): HTMLElement {
     if (!m) return [];
     const mine = number === state.me;
     const open = [...state.tracks.values()].some((x) => x.member === number && x.source === 'microphone' && !x.muted);
-    return [memberRow(m, mine, moderates && !mine ? [h('span', { class: 'member-acts' },
-      h('button', { class: 'secondary small', type: 'button', disabled: !open, 'aria-label': t('people.mute', { name: m.name }), onclick: () => room.askMute(number, 'microphone') }, t('people.mute.short')),
-      h('button', { class: 'secondary small', type: 'button', 'aria-label': t('people.remove', { name: m.name }), onclick: () => remove(m) }, t('people.remove.short')))] : [])];
+    return [memberRow(m, mine, (moderates || room.mayRemove) && !mine ? [h('span', { class: 'member-acts' },
+      moderates && h('button', { class: 'secondary small', type: 'button', disabled: !open, 'aria-label': t('people.mute', { name: m.name }), onclick: () => room.askMute(number, 'microphone') }, t('people.mute.short')),
+      room.mayRemove && h('button', { class: 'secondary small', type: 'button', 'aria-label': t('people.remove', { name: m.name }), onclick: () => remove(m) }, t('people.remove.short')))] : [])];
   });
   const others = all.filter((m) => m !== state.me);
   return h('div', { class: 'people' },

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Before joining: who can read the room, what is kept, how one looks and sounds. Nothing is sent from here. */
 import type { RoomPolicy } from '../sdk/index.ts';
+import { base64urlBytes, utf8 } from '../worker/bytes.ts';
+import { keepSealed, keptSealed } from '../worker/kept.ts';
 import { guestToken, namedToken, Problem, roomPolicy, SealRefused } from '../sdk/index.ts';
 import { call } from './call.ts';
 import { choices, keep } from './choices.ts';
@@ -9,7 +11,6 @@ import { ended, reasonOf } from './ended.ts';
 import { header, show } from './frame.ts';
 import { LocalMedia } from './local.ts';
 import { MAKER_CAN, makerOf } from './maker.ts';
-import { keepLink, keptLink } from './links.ts';
 import { canSealHere, isInvitation, sealerFor } from './offer.ts';
 import { preview } from './preview.ts';
 import { t } from './texts.ts';
@@ -23,7 +24,7 @@ function nameIn(token: string | undefined): string | undefined {
   try {
     const part = token?.split('.')[1];
     if (!part) return undefined;
-    const bytes = Uint8Array.from(atob(part.replace(/-/g, '+').replace(/_/g, '/')), (c) => c.charCodeAt(0));
+    const bytes = base64urlBytes(part);
     const claims: unknown = JSON.parse(new TextDecoder().decode(bytes));
     const name = typeof claims === 'object' && claims !== null ? (claims as Record<string, unknown>)['name'] : undefined;
     return typeof name === 'string' ? name : undefined;
@@ -77,7 +78,7 @@ export async function prejoin(room: string, fragment: string, go: (path: string)
     return ended({ reason, title: why instanceof Problem ? why.title : '', room, again: () => void prejoin(room, fragment, go) }, go);
   }
   const sealed = policy.class === 'sealed';
-  const invitation = !sealed ? '' : isInvitation(fragment) ? fragment : await keptLink(room);
+  const invitation = !sealed ? '' : isInvitation(fragment) ? fragment : new TextDecoder().decode(await keptSealed(room, 'link'));
   const given = tokenOf(fragment);
   const media = new LocalMedia();
   const name = h('input', {
@@ -110,11 +111,16 @@ export async function prejoin(room: string, fragment: string, go: (path: string)
     const again = (): void => void prejoin(room, fragment, go);
     try {
       const sealer = sealed ? await sealerFor(room, invitation, wanted, policy.bytes ?? new Uint8Array(0)) : undefined;
-      if (sealed) await keepLink(room, invitation);
+      if (sealed) await keepSealed(room, 'link', utf8(invitation));
       const token = given ?? (await ask());
       entering = true;
       return await call({ room, name: wanted, token, renew: given ? undefined : ask, policy, sealer, media, again, go });
     } catch (why) {
+      if (why instanceof SealRefused && (why.why === 'elsewhere' || why.why === 'unbuilt')) {
+        fill(trouble, t(`pre.${why.why}`));
+        set(join, { disabled: false });
+        return fill(join, joinText);
+      }
       if (why instanceof SealRefused) return ended({ reason: why.why === 'expired' ? 'link_expired' : 'policy', title: why.why, room, again, at: Date.now() }, go);
       const problem = why instanceof Problem ? why : undefined;
       fill(trouble, problem?.status === 0 ? t('landing.unreachable') : problem?.title || t('end.denied.happened'));

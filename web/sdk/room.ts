@@ -162,10 +162,16 @@ export class Room {
   react(emoji: string): void {
     this.#say({ type: 'react', emoji });
   }
+  /** Whether we may remove others: a sealed room's policy says so of our key, or, where it names nobody, the server's grant. */
+  get mayRemove(): boolean {
+    const members = this.#sealed?.members ?? [];
+    if (members.some((m) => m.moderator)) return members.some((m) => m.moderator && m.leaf === this.#sealed?.own);
+    return this.#state.can.includes('moderate');
+  }
   kick(member: number): void {
     const leaf = this.#sealed?.members.find((m) => m.member === member)?.leaf;
     if (leaf !== undefined) this.#options.sealer?.remove(leaf);
-    this.#say({ type: 'kick', member });
+    if (leaf === undefined || this.#state.can.includes('moderate')) this.#say({ type: 'kick', member });
   }
   askMute(member: number, source: Source): void {
     this.#say({ type: 'mute_member', member, source });
@@ -211,13 +217,13 @@ export class Room {
     return report && this.#quality.next(report, this.#state, this.#now());
   }
 
-  #heardSaying(from: SealedMember, text: string, at: number, mine: boolean): void {
+  #heardSaying(from: Pick<SealedMember, 'leaf' | 'name' | 'member'>, text: string, at: number, mine: boolean): void {
     this.#events.emit({ type: 'said', said: { key: --this.#lastKey, member: from.member ?? -1, name: from.name, mine, text, at, state: 'sent' } });
   }
   #named(): SessionState {
     if (this.#shown?.of === this.#state && this.#shown.by === this.#sealed) return this.#shown.state;
-    const names = new Map(this.#sealed?.members.map((m) => [m.member, m.name]));
-    const members = new Map([...this.#state.members].map(([n, m]) => [n, { ...m, name: names.get(n) ?? '…' }]));
+    const known = new Map(this.#sealed?.members.map((m) => [m.member, m]));
+    const members = new Map([...this.#state.members].map(([n, m]) => [n, { ...m, name: known.get(n)?.name ?? '…', moderator: known.get(n)?.moderator ?? false }]));
     this.#shown = { of: this.#state, by: this.#sealed, state: { ...this.#state, members } };
     return this.#shown.state;
   }

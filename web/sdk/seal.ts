@@ -10,6 +10,8 @@ export interface SealedMember {
   /** of the group's own tree, not the server's list */
   readonly leaf: number;
   readonly name: string;
+  /** named by the room's policy, by its key */
+  readonly moderator: boolean;
   /** its number in the server's list, as this member itself announced it to the group */
   readonly member?: number;
 }
@@ -36,7 +38,7 @@ export interface SealerHost {
   /** The group changed: members, epoch, code. */
   changed(state: SealedState): void;
   /** A written message that a member signed. */
-  said(from: SealedMember, text: string, at: number): void;
+  said(from: { readonly leaf: number; readonly name: string }, text: string, at: number): void;
   /** Whose frames a receiving section carries now, from the authenticated key id. */
   heard(receiver: RTCRtpReceiver, leaf: number, source: Source): void;
   /** The promise is broken or the place in the group is lost: the room stops at once. `why` is a short stable word. */

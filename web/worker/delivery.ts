@@ -123,8 +123,10 @@ export class Delivery {
   #now = 0;
   #queue: Promise<void> = Promise.resolve();
 
-  constructor(private readonly groups: Groups, link: Link, private readonly policy: Uint8Array, private readonly host: DeliveryHost) {
+  /** returning: this identity was in the room before, and may still stand in the group's tree. */
+  constructor(private readonly groups: Groups, link: Link, private readonly host: DeliveryHost, returning = false) {
     this.#link = link;
+    this.#hadGroup = returning;
   }
 
   get group(): Group | undefined {
@@ -246,7 +248,7 @@ export class Delivery {
       this.#send(KIND.create, 0n, none);
     } else if (inside && this.#asked === 'create' && epoch === 0n && !this.#group) {
       this.#asked = undefined;
-      this.#enter(this.groups.create(this.policy), true, false);
+      this.#enter(this.groups.create(), true, false);
     } else if (inside && this.#group) {
       // Winners since our epoch follow; an own commit that nobody saw is made again.
       if (epoch === this.#group.epoch) this.#group.discard();
@@ -303,9 +305,8 @@ export class Delivery {
     let opened: Opened;
     try {
       opened = group.receive(commit);
-    } catch (why) {
-      if (why instanceof RuleBroken && why.rule !== 'identity') throw why;
-      return this.#knock();
+    } catch {
+      return this.#knock(); // a commit that the core or the rules of the room refuse
     }
     if (opened.kind !== 'commit') return this.#knock();
     if (opened.removed) return this.#end('removed', opened.sender);

@@ -1,25 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the delivery logic needs of MLS (RFC 9420), and the sealing core behind it. Another MLS implementation replaces it by
-// another `Groups`. Holds the rules of the room on groups: one policy, guests whose id follows from their key, the link's PSK.
-import { ByteReader, joined, number, same, utf8, vector } from './bytes.ts';
+// another `Groups`. The rules of the room on groups are asked for here and stand in src/seal/rules.c, the same for every client.
+import { ByteReader, joined, number, utf8, vector } from './bytes.ts';
+import type { SignatureKey } from './identity.ts';
 import type { SealCore } from './seal_core.ts';
-import type { SealGroup, SignatureKey } from './seal_group.ts';
-import { SealInvitee, signatureKey } from './seal_group.ts';
+import type { RoomRules, SealGroup } from './seal_group.ts';
+import { SealInvitee } from './seal_group.ts';
 
 export const POLICY_EXTENSION = 0xf1ca;
 const REQUIRED_CAPABILITIES = 3;
 const LIFETIME_S = 90 * 86400;
-const NAME_MAX = 256;
 
+/** A Welcome into a group that breaks a rule of the room. */
 export class RuleBroken extends Error {
-  constructor(readonly rule: 'policy' | 'link' | 'identity' | 'group') {
-    super(`the group breaks a rule of the room: ${rule}`);
+  constructor(readonly rule: 'policy' | 'link' | 'identity' | 'group', told: string) {
+    super(`the group breaks a rule of the room: ${told}`);
   }
 }
+/** A commit that the core takes and the rules of the room refuse; the group is as it was. */
+export class CommitRefused extends Error {}
 export interface GroupMember {
   readonly leaf: number;
   readonly name: string;
   readonly signatureKey: Uint8Array;
+  /** named by the policy */
+  readonly moderator: boolean;
 }
 export interface Opened {
   readonly kind: 'application' | 'proposal' | 'commit';
@@ -43,7 +48,7 @@ export interface Group {
   commit(change: Change): { commit: Uint8Array; welcome: Uint8Array };
   discard(): void;
   say(plain: Uint8Array): Uint8Array;
-  /** Opens and, for a commit of others or the own echo, applies. Throws and changes nothing, or throws RuleBroken: stop. */
+  /** Opens and, for a commit of others or the own echo, applies. Throws and changes nothing. */
   receive(message: Uint8Array): Opened;
   /** After a kick: the generation's join secret is a new one. */
   setLink(link: Link): void;
@@ -63,7 +68,7 @@ export interface KeyPackage {
 export interface Groups {
   /** A key package for the own identity, for one use. */
   invitee(): KeyPackage;
-  create(policy: Uint8Array): Group;
+  create(): Group;
   join(own: KeyPackage, welcome: Uint8Array): Promise<Group>;
   setLink(link: Link): void;
 }
@@ -104,8 +109,7 @@ class CoreInvitee implements KeyPackage {
 class CoreGroup implements Group {
   #members: GroupMember[] | undefined;
   #note = ''; // of the own staged commit: its echo is not opened again
-  constructor(private readonly core: SealCore, private readonly group: SealGroup, private readonly key: SignatureKey, private link: Link,
-    private readonly extensions: Uint8Array) {
+  constructor(private readonly group: SealGroup, private readonly key: SignatureKey, private link: Link, private readonly policy: Uint8Array) {
     this.setLink(link);
   }
   get epoch(): bigint {
@@ -118,13 +122,15 @@ class CoreGroup implements Group {
     if (this.#members) return this.#members;
     const all: GroupMember[] = [];
     const { slots } = this.group.info();
+    const rules = rulesOf(this.link, this.policy);
     for (let i = 0; i < slots; i++) {
+      let leaf;
       try {
-        const leaf = this.group.leaf(i);
-        all.push({ leaf: i, signatureKey: leaf.signatureKey, name: checkIdentity(this.core, leaf.identity, leaf.signatureKey) });
-      } catch (why) {
-        if (why instanceof RuleBroken) throw why; // a blank leaf is no member
+        leaf = this.group.leaf(i);
+      } catch {
+        continue; // a blank leaf is no member
       }
+      all.push({ leaf: i, signatureKey: leaf.signatureKey, name: nameIn(leaf.identity), moderator: this.group.moderates(rules, i) });
     }
     return (this.#members = all);
   }
@@ -150,20 +156,13 @@ class CoreGroup implements Group {
     };
     if (o.kind === 'proposal') this.group.refuse(); // members commit by value only
     if (o.kind !== 'commit') return opened;
-    if (!o.removed && !o.own) {
-      for (const leaf of o.added) {
-        const l = this.group.incomingLeaf(leaf);
-        try {
-          checkIdentity(this.core, l.identity, l.signatureKey);
-        } catch (why) {
-          this.group.refuse();
-          throw why;
-        }
-      }
+    const broken = o.removed || o.own ? '' : this.group.brokenByCommit(rulesOf(this.link, this.policy));
+    if (broken) {
+      this.group.refuse();
+      throw new CommitRefused(broken);
     }
     this.group.apply();
     this.#members = undefined;
-    if (!o.removed && !same(this.group.info().extensions, this.extensions)) throw new RuleBroken('policy');
     return opened;
   }
   setLink(link: Link): void {
@@ -178,80 +177,65 @@ class CoreGroup implements Group {
   }
 }
 
-/** A guest's identity (section 3 and A): its name, or RuleBroken. */
-function checkIdentity(core: SealCore, identity: Uint8Array, key: Uint8Array): string {
-  try {
-    const r = new ByteReader(identity);
-    const version = r.u8(), kind = r.u8(), name = r.vector(), id = r.vector(), evidence = r.vector();
-    r.end();
-    const want = core.sha256(joined(utf8('incamera 1.0 guest'), key)).slice(0, 16);
-    if (version === 1 && kind === 1 && evidence.length === 0 && name.length <= NAME_MAX && same(id, want)) {
-      const shown = text.decode(name);
-      // eslint-disable-next-line no-control-regex
-      if (!/[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/u.test(shown)) return shown;
-    }
-  } catch {
-    // said below
-  }
-  throw new RuleBroken('identity');
+const rulesOf = (link: Link, policy: Uint8Array): RoomRules => ({ policyHash: link.policyHash, policy, pskId: pskId(link) });
+
+/** The display name of an identity that the rules let in (ROOMS.md section 3). */
+function nameIn(identity: Uint8Array): string {
+  const r = new ByteReader(identity);
+  r.raw(2);
+  return text.decode(r.vector());
+}
+/** A guest's id: 16 bytes that follow from its key (ROOMS.md section A). */
+function guestId(core: SealCore, open: Uint8Array): Uint8Array {
+  return core.sha256(joined(utf8('incamera 1.0 guest'), open)).slice(0, 16);
+}
+const RULE_KIND: readonly (readonly [RegExp, RuleBroken['rule']])[] = [
+  [/policy|suite|extensions/, 'policy'], [/leaf/, 'identity'], [/another room/, 'group'], [/./, 'link'],
+];
+function checkJoined(group: SealGroup, rules: RoomRules): void {
+  const broken = group.brokenAtJoin(rules);
+  if (!broken) return;
+  throw new RuleBroken(RULE_KIND.find(([words]) => words.test(broken))?.[1] ?? 'group', broken);
 }
 
-export function coreGroups(core: SealCore, suite: number, name: string, first: Link, nowMs: () => number): Groups {
+export interface Self {
+  readonly suite: number;
+  readonly name: string;
+  readonly key: SignatureKey;
+}
+/** policy: the SignedRoomPolicy of the link, verified. */
+export function coreGroups(core: SealCore, self: Self, first: Link, policy: Uint8Array, nowMs: () => number): Groups {
   let link = first;
-  const key = signatureKey(core, suite);
-  const id = core.sha256(joined(utf8('incamera 1.0 guest'), key.open)).slice(0, 16);
-  const identity = joined(number(1, 1), number(1, 1), vector(utf8(name)), vector(id), vector());
+  const { key } = self;
+  const identity = joined(number(1, 1), number(1, 1), vector(utf8(self.name)), vector(guestId(core, key.open)), vector());
   const invitee = (): CoreInvitee => {
     const now = BigInt(Math.floor(nowMs() / 1000));
-    return new CoreInvitee(SealInvitee.make(core, suite, key, identity, [POLICY_EXTENSION], { notBefore: now - 3600n, notAfter: now + BigInt(LIFETIME_S) }));
+    return new CoreInvitee(SealInvitee.make(core, self.suite, key, identity, [POLICY_EXTENSION], { notBefore: now - 3600n, notAfter: now + BigInt(LIFETIME_S) }));
+  };
+  const checked = (group: SealGroup): Group => {
+    try {
+      checkJoined(group, rulesOf(link, policy));
+      return new CoreGroup(group, key, link, policy);
+    } catch (why) {
+      group.free();
+      throw why;
+    }
   };
   return {
     invitee,
-    create(policy) {
+    create() {
       const own = invitee();
       try {
-        const extensions = extensionList(policy);
-        return new CoreGroup(core, own.own.create(joined(link.roomId, core.random(8)), extensions), key, link, extensions);
+        return checked(own.own.create(joined(link.roomId, core.random(8)), extensionList(policy)));
       } finally {
         own.free();
       }
     },
     async join(own, welcome) {
-      const group = await (own as CoreInvitee).own.join(welcome, [{ id: pskId(link), psk: link.joinSecret }]);
-      try {
-        const info = group.info();
-        if (!same(info.groupId.subarray(0, 32), link.roomId)) throw new RuleBroken('group');
-        if (!group.joinedWithPsk(pskId(link))) throw new RuleBroken('link');
-        checkExtensions(core, info.extensions, link, nowMs());
-        const joinedGroup = new CoreGroup(core, group, key, link, info.extensions);
-        void joinedGroup.members.length; // every leaf is checked
-        return joinedGroup;
-      } catch (why) {
-        group.free();
-        throw why;
-      }
+      return checked(await (own as CoreInvitee).own.join(welcome, [{ id: pskId(link), psk: link.joinSecret }]));
     },
     setLink(next) {
       link = next;
     },
   };
-}
-
-/** Exactly required_capabilities and the policy of the link, signed. */
-function checkExtensions(core: SealCore, extensions: Uint8Array, link: Link, nowMs: number): void {
-  try {
-    const r = new ByteReader(extensions);
-    let policies = 0;
-    while (r.left > 0) {
-      const type = r.u16(), data = r.vector();
-      if (type === POLICY_EXTENSION) {
-        core.policyOpen(data, link.policyHash, nowMs);
-        policies++;
-      } else if (type !== REQUIRED_CAPABILITIES) throw new RuleBroken('policy');
-    }
-    if (policies === 1) return;
-  } catch {
-    // said below
-  }
-  throw new RuleBroken('policy');
 }

@@ -9,10 +9,12 @@ export type ToWorker =
   | { readonly type: 'kick'; readonly leaf: number }
   | { readonly type: 'count' };
 
-export type StopReason = 'policy' | 'link' | 'identity' | 'group' | 'replaced' | 'removed' | 'full' | 'expired' | 'core';
+export type StopReason = 'policy' | 'link' | 'identity' | 'group' | 'replaced' | 'removed' | 'full' | 'expired' | 'core' | 'elsewhere' | 'unbuilt';
 export interface ShownMember {
   readonly leaf: number;
   readonly name: string;
+  /** named by the room's policy */
+  readonly moderator: boolean;
   /** in the server's list, as this member itself announced it */
   readonly member?: number;
 }

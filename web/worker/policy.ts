@@ -28,26 +28,30 @@ export function derSignature(raw: Uint8Array): Uint8Array<ArrayBuffer> {
   return joined(Uint8Array.of(0x30, both.length), both);
 }
 
-export async function makeSealedRoom(nowMs: number, crypto = globalThis.crypto): Promise<MadeRoom> {
-  const roomId = crypto.getRandomValues(new Uint8Array(32));
-  const joinSecret = crypto.getRandomValues(new Uint8Array(32));
+/** A room's policy, signed: sealed, by link, for guests; moderators as identity.ts names them. And its hash. */
+export async function signedPolicy(roomId: Uint8Array, nowMs: number, moderators: readonly Uint8Array[]): Promise<{ policy: Uint8Array; hash: Uint8Array }> {
   const owner = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign', 'verify']);
   const ownerKey = new Uint8Array(await crypto.subtle.exportKey('raw', owner.publicKey));
   const content = joined(
     number(2, 1), vector(roomId), number(8, 1), number(8, Math.floor(nowMs / 1000) + ROOM_DAYS * 86400),
     number(1, 2), number(1, 1), // sealed, by link
-    vector(number(1, 1), vector(), vector()), vector(), // guests; no moderators named
+    vector(number(1, 1), vector(), vector()), vector(...moderators.map((m) => vector(m))), // guests
     number(1, 0), number(4, 0), vector(number(2, 2)), // no archive, no chat kept, suite P-256
     number(2, 4), number(1, 6), number(1, 10), number(1, 1), // SFrame suite and layout; the join secret is required
     number(2, P256), vector(ownerKey),
   );
   const signed = joined(vector(utf8(LABEL)), vector(content));
   const raw = new Uint8Array(await crypto.subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, owner.privateKey, signed));
-  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', content));
-  const made = {
-    roomId: base64url(roomId), policy: base64url(joined(content, vector(derSignature(raw)))),
-    fragment: `1.${base64url(hash)}.${base64url(joinSecret)}`,
-  };
+  return { policy: joined(content, vector(derSignature(raw))), hash: new Uint8Array(await crypto.subtle.digest('SHA-256', content)) };
+}
+
+/** moderator: given the room's id, how its policy names who makes it (identity.ts). */
+export async function makeSealedRoom(nowMs: number, moderator?: (room: string) => Promise<Uint8Array>): Promise<MadeRoom> {
+  const roomId = crypto.getRandomValues(new Uint8Array(32));
+  const joinSecret = crypto.getRandomValues(new Uint8Array(32));
+  const room = base64url(roomId);
+  const { policy, hash } = await signedPolicy(roomId, nowMs, moderator ? [await moderator(room)] : []);
+  const fragment = `1.${base64url(hash)}.${base64url(joinSecret)}`;
   joinSecret.fill(0);
-  return made;
+  return { roomId: room, policy: base64url(policy), fragment };
 }

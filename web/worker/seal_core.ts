@@ -36,6 +36,8 @@ export interface Policy {
   chatRetentionDays: number;
   roomId: Uint8Array;
   ownerKey: Uint8Array;
+  /** the MLS suite of the room's groups: the first that the policy names */
+  suite: number;
   archive?: {
     name: string;
     scope: number;
@@ -93,7 +95,7 @@ interface Exports extends CoreMemory {
   face_invite_door(): number;
 }
 
-const VERSION = 1;
+const VERSION = 2;
 const IN_BYTES = 1 << 20;
 const EMPTY = new Uint8Array(0);
 const text = new TextDecoder();
@@ -212,6 +214,7 @@ export class SealCore {
       chatRetentionDays: word(7),
       roomId: part(8),
       ownerKey: part(10),
+      suite: word(24),
     };
     if (word(12) !== 0)
       result.archive = {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One member of an MLS group in the sealing core (src/seal/face_group.h): key packages, joining, commits, messages,
 // exports. State lives and dies with the worker. Throws SealFailure; a refused message leaves the group as it was.
+import type { SignatureKey } from "./identity.ts";
 import { SealCore, SealFailure } from "./seal_core.ts";
 
 interface GroupExports {
@@ -26,16 +27,22 @@ interface GroupExports {
   face_group_leaf(group: number, leaf: number): number;
   face_group_export(group: number, n: number, length: number): number;
   face_group_forget(group: number, keep: number): void;
-}
-
-export interface SignatureKey {
-  secret: Uint8Array;
-  open: Uint8Array;
+  face_rules_join(group: number, n: number): number;
+  face_rules_commit(group: number, n: number): number;
+  face_rules_moderator(group: number, leaf: number, n: number): number;
+  face_rules_broken(): number;
 }
 
 export interface Psk {
   id: Uint8Array;
   psk: Uint8Array;
+}
+
+// What the rules of a room are judged by (src/seal/rules.h).
+export interface RoomRules {
+  policyHash: Uint8Array;
+  policy: Uint8Array;
+  pskId: Uint8Array;
 }
 
 export type Proposal =
@@ -297,6 +304,23 @@ export class SealGroup {
   export(label: string, context: Uint8Array, length: number): Uint8Array {
     const used = this.core.put(vector(new TextEncoder().encode(label)), vector(context));
     return this.core.takeSecret(this.wasm.face_group_export(this.handle, used, length), used);
+  }
+
+  private rules(room: RoomRules, ask: (used: number) => number): string {
+    const n = ask(this.core.put(room.policyHash, vector(room.policy), vector(room.pskId)));
+    return n === 0 ? "" : new TextDecoder().decode(this.core.take(this.wasm.face_rules_broken()));
+  }
+  // The rule that a group just joined or made breaks, or "".
+  brokenAtJoin(room: RoomRules): string {
+    return this.rules(room, (used) => this.wasm.face_rules_join(this.handle, used));
+  }
+  // The rule that the open commit breaks, or "".
+  brokenByCommit(room: RoomRules): string {
+    return this.rules(room, (used) => this.wasm.face_rules_commit(this.handle, used));
+  }
+  moderates(room: RoomRules, leaf: number): boolean {
+    const used = this.core.put(room.policyHash, vector(room.policy), vector(room.pskId));
+    return this.wasm.face_rules_moderator(this.handle, leaf, used) === 1;
   }
 
   forget(keep: number): void {

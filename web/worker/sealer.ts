@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // The dedicated worker of a sealed room: owns the group and the frame keys, and is the only place where they are. Seals what
 // is sent, opens what comes. No key yet: nothing passes. Not authentic: nothing passes. There is no state that passes clear.
-import { ByteReader } from './bytes.ts';
+import { base64url, ByteReader } from './bytes.ts';
 import type { App, Epoch } from './delivery.ts';
 import { Delivery, OP } from './delivery.ts';
 import type { Link } from './group.ts';
 import { coreGroups } from './group.ts';
+import { holdIdentity, ownIdentity } from './identity.ts';
 import type { Counts, FromWorker, StopReason, ToWorker, TransformFor } from './messages.ts';
 import type { Codec, SealFrames } from './seal_core.ts';
 import { SealCore, SealFailure } from './seal_core.ts';
+import { signatureKey } from './seal_group.ts';
 
 const TICK_MS = 50;
-const SUITE = 2;
 const TEXT_MAX = 8192;
 const CODEC: Readonly<Record<string, Codec>> = {
   'audio/opus': 'opus', 'video/vp8': 'vp8', 'video/vp9': 'vp9', 'video/av1': 'av1', 'video/h264': 'h264',
@@ -69,7 +70,7 @@ function show(numbers: ReadonlyMap<number, number>): void {
   if (!latest) return;
   say({
     type: 'group', own: latest.group.leaf, epoch: Number(latest.group.epoch), code, removedBy,
-    members: latest.group.members.map((m) => ({ leaf: m.leaf, name: m.name, member: numbers.get(m.leaf) })),
+    members: latest.group.members.map((m) => ({ leaf: m.leaf, name: m.name, moderator: m.moderator, member: numbers.get(m.leaf) })),
   });
   removedBy = [];
 }
@@ -115,10 +116,15 @@ async function start(m: Extract<ToWorker, { type: 'start' }>): Promise<void> {
   }
   if (policy.mode !== 'sealed' || !policy.allowed || !policy.roomId.every((b, i) => b === invitation.roomId[i])) return say({ type: 'refused', why: 'policy' });
   if (policy.expired) return say({ type: 'refused', why: 'expired' });
+  if (policy.joinRule !== 'link') return say({ type: 'refused', why: 'unbuilt' });
+  const room = base64url(invitation.roomId);
+  if (!(await holdIdentity(room))) return say({ type: 'refused', why: 'elsewhere' });
+  const { suite } = policy;
+  const { key, returning } = await ownIdentity(room, suite, () => signatureKey(made, suite));
   core = made;
   origin = new URL(m.link).origin;
   const link = (l: Link): string => made.invitationWrite(origin, { ...l });
-  delivery = new Delivery(coreGroups(made, SUITE, m.name, invitation, Date.now), invitation, m.policy, {
+  delivery = new Delivery(coreGroups(made, { suite, name: m.name, key }, invitation, m.policy, Date.now), invitation, {
     send: (bytes) => say({ type: 'envelope', bytes }),
     entered, said,
     numbered: show,
@@ -129,7 +135,7 @@ async function start(m: Extract<ToWorker, { type: 'start' }>): Promise<void> {
     sha256: (data) => made.sha256(data),
     door: (secret) => made.door(secret),
     random: (n) => made.random(n),
-  });
+  }, returning);
   say({ type: 'verified', link: link(invitation) });
   setInterval(() => {
     frames?.tick(nowUs());

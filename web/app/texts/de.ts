@@ -422,6 +422,8 @@ export const de: Readonly<Record<TextKey, string>> = {
   'end.oldlink.means': 'Sie sind nicht beigetreten, und nichts wurde gesendet.',
   'end.oldlink.todo': 'Bitten Sie um einen neuen Raum und seinen Link.',
   'room.sealed': 'Versiegelter Raum',
+  'pre.elsewhere': 'Dieser Raum ist schon in einem anderen Tab dieses Browsers offen. Machen Sie dort weiter, oder schließen Sie ihn und treten Sie hier ein.',
+  'pre.unbuilt': 'Räume mit Warteraum kann diese Seite noch nicht betreten, darum wurde nichts gesendet. Bitten Sie um einen Raum, den ein Link öffnet.',
   'pre.nolink': 'Dieser Link trägt das Versprechen des Raums nicht. Ihr Gerät kann nicht prüfen, wer mitlesen kann. Bitten Sie um den ganzen Link.',
   'who.checked.policy': 'Die Regeln des Raums sind die aus dem Link, und sie sind unterschrieben.',
   'who.checked.step': 'Alle hier halten einen Schlüssel von Schritt {epoch}; Namen und Code kommen aus diesen Schlüsseln.',

@@ -421,6 +421,8 @@ export const en = {
   'end.oldlink.means': 'You have not joined, and nothing was sent.',
   'end.oldlink.todo': 'Ask for a new room and its link.',
   'room.sealed': 'Sealed room',
+  'pre.elsewhere': 'This room is open in another tab of this browser. Go on there, or close that tab and join here.',
+  'pre.unbuilt': 'This page cannot enter rooms with a lobby yet, so nothing was sent. Ask for a room that a link opens.',
   'pre.nolink': 'This link does not carry the room’s promise. Your device cannot check who may read it. Ask for the full link.',
   'who.checked.policy': 'The room’s policy is the one in the link, and signed.',
   'who.checked.step': 'Every person here holds a key of step {epoch}; names and code come from these keys.',
