@@ -500,15 +500,18 @@ class CallScreen {
     const now = Date.now();
     const mediaAway = state.media === 'lost' && state.mediaLostAt !== undefined ? now - state.mediaLostAt : 0;
     const signallingAway = state.lostAt === undefined ? 0 : now - state.lostAt;
+    const doubts = this.#room.doubts;
     const { recording } = state;
     const asked = recording?.state === 'on' && this.#agreed?.recording !== recording.recording;
     const about = recording?.state === 'held' ? `held ${recording.why}` : asked ? 'asked' : recording?.state === 'on' && recording.why ? `rec ${recording.why}` : '';
-    const what = mediaAway > MEDIA_SHOWN_AFTER_MS ? (mediaAway > WAY_OUT_AFTER_MS ? 'long' : 'media') : signallingAway > SIGNALLING_SHOWN_AFTER_MS ? 'signalling' : about;
+    const what = mediaAway > MEDIA_SHOWN_AFTER_MS ? (mediaAway > WAY_OUT_AFTER_MS ? 'long' : 'media') : signallingAway > SIGNALLING_SHOWN_AFTER_MS ? 'signalling'
+      : doubts.split ? 'split' : doubts.strangers ? `strangers ${doubts.strangers}` : about;
     if (what === this.#bannerDrawn) return;
     this.#bannerDrawn = what;
     set(this.#banner, { hidden: what === '', class: what === 'signalling' ? 'banner' : 'banner banner-stop' });
     if (what === '') return fill(this.#banner);
     if (what === about && recording) return this.#recordingBanner(recording, asked);
+    if (what === 'split' || what.startsWith('strangers')) return this.#doubtBanner(what === 'split' ? t('doubt.split') : t('doubt.strangers', { n: doubts.strangers }));
     const text = t(what === 'signalling' ? 'net.signalling' : 'net.lost');
     if (what === 'media') live.alert(text);
     fill(this.#banner, icon('warn', 20), h('p', {}, text), ...(what === 'long' ? [
@@ -516,6 +519,12 @@ class CallScreen {
       h('button', { class: 'secondary small', type: 'button', onclick: () => this.#room.leave() }, t('call.leave'))] : []));
   }
 
+  #doubtBanner(text: string): void {
+    live.alert(text);
+    fill(this.#banner, icon('warn', 20), h('p', {}, text),
+      h('button', { class: 'secondary small', type: 'button', onclick: () => this.#toggle('who', this.#pill.element) }, t('doubt.who')),
+      h('button', { class: 'secondary small', type: 'button', onclick: () => this.#room.leave() }, t('call.leave')));
+  }
   #recordingBanner(recording: Recording, asked: boolean): void {
     const text = recording.state === 'held' ? t('rec.held', { why: recording.why }) : asked ? t('rec.waits') : t('rec.trouble', { why: recording.why });
     live.alert(text);

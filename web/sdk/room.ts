@@ -15,6 +15,8 @@ import { Playback } from './playback.ts';
 import type { CallQuality } from './stats.ts';
 import { Quality } from './stats.ts';
 
+const STRANGER_MS = 10000; // who joins is in the group long before
+
 export interface RoomOptions {
   /** The room's name (governed) or id. */
   readonly room: string;
@@ -45,6 +47,8 @@ export class Room {
   readonly #consentKey = new ConsentKey();
   #state: SessionState;
   #sealed: SealedState | undefined;
+  #split = false;
+  readonly #strangers = new Map<number, number>(); // in the server's list and not in the group, since
   #shown: { of: SessionState; by: SealedState | undefined; state: SessionState } | undefined;
   #stopped: { reason: string; byName?: string } | undefined;
   #lastKey = 0;
@@ -88,6 +92,10 @@ export class Room {
       heard: (receiver, leaf, source) => {
         this.#heard.set(receiver, { leaf, source });
         this.#route();
+      },
+      doubted: (split) => {
+        this.#split = split;
+        this.#events.emit({ type: 'changed' });
       },
       stopped: (why, byName) => {
         if (this.#state.phase === 'closed') return;
@@ -161,6 +169,21 @@ export class Room {
   }
   react(emoji: string): void {
     this.#say({ type: 'react', emoji });
+  }
+  /** What does not fit in a sealed room: `split`, somebody's frames open no more; `strangers`, the server lists people whom
+   * the group does not have. Ask each second. */
+  get doubts(): { readonly split: boolean; readonly strangers: number } {
+    const inside = new Set(this.#sealed?.members.map((m) => m.member));
+    for (const m of this.#strangers.keys()) if (inside.has(m) || !this.#state.members.has(m)) this.#strangers.delete(m);
+    const now = this.#now();
+    let strangers = 0;
+    for (const m of this.#sealed ? this.#state.members.keys() : []) {
+      if (inside.has(m)) continue;
+      const since = this.#strangers.get(m) ?? now;
+      this.#strangers.set(m, since);
+      if (now - since >= STRANGER_MS) strangers++;
+    }
+    return { split: this.#split, strangers };
   }
   /** Whether we may remove others: a sealed room's policy says so of our key, or, where it names nobody, the server's grant. */
   get mayRemove(): boolean {

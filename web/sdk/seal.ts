@@ -41,6 +41,8 @@ export interface SealerHost {
   said(from: { readonly leaf: number; readonly name: string }, text: string, at: number): void;
   /** Whose frames a receiving section carries now, from the authenticated key id. */
   heard(receiver: RTCRtpReceiver, leaf: number, source: Source): void;
+  /** Somebody's frames come and open no more: the group may have been split, or is one again. */
+  doubted(split: boolean): void;
   /** The promise is broken or the place in the group is lost: the room stops at once. `why` is a short stable word. */
   /** by: the name of who removed us */
   stopped(why: string, by?: string): void;

@@ -125,6 +125,7 @@ class WorkerSealer implements FrameSealer {
         if (receiver && source) this.#host?.heard(receiver, m.leaf, source);
         return;
       }
+      case 'doubt': return this.#host?.doubted(m.split);
       case 'stopped': return this.#host?.stopped(m.why, m.by);
       case 'counts': this.#counted.shift()?.(m); return;
       default: return;

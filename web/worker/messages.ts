@@ -36,6 +36,7 @@ export type FromWorker =
   | { readonly type: 'sent'; readonly id: number; readonly done: boolean }
   | { readonly type: 'link'; readonly link: string }
   | { readonly type: 'heard'; readonly receiver: number; readonly leaf: number; readonly context: number }
+  | { readonly type: 'doubt'; readonly split: boolean }
   | { readonly type: 'stopped'; readonly why: StopReason; readonly by?: string }
   | ({ readonly type: 'counts' } & Counts);
 

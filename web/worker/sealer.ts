@@ -4,25 +4,18 @@
 import { base64url, ByteReader } from './bytes.ts';
 import type { App, Epoch } from './delivery.ts';
 import { Delivery, OP } from './delivery.ts';
+import type { Frame } from './frames.ts';
+import { Frames } from './frames.ts';
 import type { Link } from './group.ts';
 import { coreGroups } from './group.ts';
 import { holdIdentity, ownIdentity } from './identity.ts';
-import type { Counts, FromWorker, StopReason, ToWorker, TransformFor } from './messages.ts';
-import type { Codec, SealFrames } from './seal_core.ts';
+import type { FromWorker, StopReason, ToWorker, TransformFor } from './messages.ts';
 import { SealCore, SealFailure } from './seal_core.ts';
 import { signatureKey } from './seal_group.ts';
 
 const TICK_MS = 50;
 const TEXT_MAX = 8192;
-const CODEC: Readonly<Record<string, Codec>> = {
-  'audio/opus': 'opus', 'video/vp8': 'vp8', 'video/vp9': 'vp9', 'video/av1': 'av1', 'video/h264': 'h264',
-};
-
-interface Frame {
-  data: ArrayBuffer;
-  getMetadata(): { mimeType?: string };
-}
-interface Transformer {
+interface ScriptTransformer {
   readonly readable: ReadableStream<Frame>;
   readonly writable: WritableStream<Frame>;
   readonly options: TransformFor;
@@ -30,31 +23,29 @@ interface Transformer {
 }
 interface WorkerScope {
   onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
-  onrtctransform: ((event: { transformer: Transformer }) => void) | null;
+  onrtctransform: ((event: { transformer: ScriptTransformer }) => void) | null;
   postMessage(message: FromWorker, transfer?: Transferable[]): void;
 }
 const scope = globalThis as unknown as WorkerScope;
 
 let core: SealCore | undefined;
-let frames: SealFrames | undefined;
 let delivery: Delivery | undefined;
 let origin = '';
 let stopped = false;
 const heard = new Map<number, number>();
-const counts: Counts = { sealed: 0, opened: 0, held: 0, dropped: {} };
 const names = new Map<number, string>();
 let removedBy: { leaf: number; by: string }[] = [];
 
 const nowMs = (): number => performance.timeOrigin + performance.now();
 const nowUs = (): bigint => BigInt(Math.round(performance.now() * 1000));
 const say = (message: FromWorker): void => scope.postMessage(message);
+const frames = new Frames({ nowMs, nowUs, heard: (leaf) => heard.set(leaf, nowMs()) });
+let split = false;
 
 function stop(why: StopReason, by?: string): void {
   if (stopped) return;
   stopped = true;
-  frames?.leave();
-  frames?.free();
-  frames = undefined;
+  frames.use(undefined);
   delivery?.stop();
   say({ type: 'stopped', why, by });
 }
@@ -78,14 +69,14 @@ function entered(epoch: Epoch): void {
   if (!core || !delivery) return;
   const { group } = epoch;
   if (epoch.fresh) {
-    frames?.free();
-    frames = core.frames();
+    frames.use(core.frames());
     names.clear();
     heard.clear();
   }
   const key = group.export('SFrame 1.0 Base Key', new Uint8Array(0), 16);
-  frames?.enter(nowUs(), group.epoch, group.leaf, epoch.removed, [key]);
+  frames.keys?.enter(nowUs(), group.epoch, group.leaf, epoch.removed, [key]);
   key.fill(0);
+  frames.entered();
   if (epoch.opened?.note === 'kick') removedBy.push(...epoch.opened.gone.map((leaf) => ({ leaf, by: names.get(epoch.opened?.sender ?? -1) ?? '' })));
   for (const leaf of epoch.opened?.gone ?? []) heard.delete(leaf);
   names.clear();
@@ -128,7 +119,7 @@ async function start(m: Extract<ToWorker, { type: 'start' }>): Promise<void> {
     send: (bytes) => say({ type: 'envelope', bytes }),
     entered, said,
     numbered: show,
-    allReady: () => frames?.switch(),
+    allReady: () => frames.keys?.switch(),
     linked: (l) => say({ type: 'link', link: link(l) }),
     stopped: (why, by) => stop(why, by === undefined ? undefined : names.get(by)),
     heardAt: (leaf) => heard.get(leaf) ?? 0,
@@ -138,7 +129,8 @@ async function start(m: Extract<ToWorker, { type: 'start' }>): Promise<void> {
   }, returning);
   say({ type: 'verified', link: link(invitation) });
   setInterval(() => {
-    frames?.tick(nowUs());
+    frames.tick();
+    if (frames.split !== split) say({ type: 'doubt', split: (split = !split) });
     delivery?.tick(nowMs()).catch(broken);
   }, TICK_MS);
 }
@@ -156,70 +148,16 @@ scope.onmessage = ({ data }): void => {
       case 'envelope': return delivery?.receive(nowMs(), data.bytes);
       case 'say': return say({ type: 'sent', id: data.id, done: (await delivery?.say(nowMs(), OP.text, new TextEncoder().encode(data.text))) ?? false });
       case 'kick': return delivery?.kick(nowMs(), data.leaf);
-      case 'count': return say({ type: 'counts', ...counts });
+      case 'count': return say({ type: 'counts', ...frames.counts });
     }
   };
   run().catch(broken);
 };
 
-const codecOf = (frame: Frame): Codec | undefined => CODEC[(frame.getMetadata().mimeType ?? '').toLowerCase()];
-const reasonOf = (why: unknown): string => (why instanceof SealFailure ? why.reason : 'other');
-
-function sealOne(context: number, frame: Frame): boolean {
-  const codec = codecOf(frame);
-  if (!frames || !codec || frame.data.byteLength === 0) {
-    counts.held++;
-    return false;
-  }
-  try {
-    const sealed = frames.seal(nowUs(), context, codec, new Uint8Array(frame.data));
-    frame.data = sealed.buffer as ArrayBuffer;
-    counts.sealed++;
-    return true;
-  } catch {
-    counts.held++;
-    return false;
-  }
-}
-const dropped = (why: string): undefined => {
-  counts.dropped[why] = (counts.dropped[why] ?? 0) + 1;
-  return undefined;
-};
-function openOne(frame: Frame): { leaf: number; context: number } | undefined {
-  if (frame.data.byteLength === 0) return undefined;
-  const codec = codecOf(frame);
-  if (!frames || !codec) return dropped(codec ? 'no key' : 'codec');
-  try {
-    const opened = frames.open(nowUs(), codec, new Uint8Array(frame.data));
-    frame.data = opened.frame.buffer as ArrayBuffer;
-    counts.opened++;
-    heard.set(opened.leaf, nowMs());
-    return opened;
-  } catch (why) {
-    return dropped(reasonOf(why));
-  }
-}
-
 scope.onrtctransform = ({ transformer }): void => {
   const { options } = transformer;
-  let last = -1;
-  let missed = false;
-  const transform = (frame: Frame, out: TransformStreamDefaultController<Frame>): void => {
-    if (options.side === 'send') {
-      if (sealOne(options.context, frame)) out.enqueue(frame);
-      return;
-    }
-    const from = openOne(frame);
-    if (!from) {
-      missed = true;
-      return;
-    }
-    const now = from.leaf * 65536 + from.context;
-    if (now !== last) say({ type: 'heard', receiver: options.receiver, leaf: from.leaf, context: from.context });
-    last = now;
-    if (missed) transformer.sendKeyFrameRequest?.().catch(() => undefined);
-    missed = false;
-    out.enqueue(frame);
-  };
-  void transformer.readable.pipeThrough(new TransformStream<Frame, Frame>({ transform })).pipeTo(transformer.writable).catch(() => undefined);
+  const transform = options.side === 'send' ? frames.sender(options.context) : frames.receiver(
+    ({ leaf, context }) => say({ type: 'heard', receiver: options.receiver, leaf, context }),
+    () => void transformer.sendKeyFrameRequest?.().catch(() => undefined));
+  void transformer.readable.pipeThrough(new TransformStream(transform)).pipeTo(transformer.writable).catch(() => undefined);
 };
