@@ -7,60 +7,44 @@ import { join } from 'node:path';
 import { Checks, chromium, until } from './browser.mjs';
 import { Person } from './person.mjs';
 import { startServer } from './server.mjs';
+import { spied } from './spy.mjs';
 
 const TEXT = 'The canary sings at noon, 7361 times';
 const FRAMES = 12, NEEDLE = 24, CHUNK = 8 << 20;
 
-/** In the page, before its scripts: keeps what goes into frames and what comes out, and the keys that are wiped. */
-function spy(sealed) {
-  window.seen = { clear: [], sealed: [], keys: [] };
-  const channel = new BroadcastChannel('spy');
-  channel.onmessage = ({ data }) => {
-    const list = window.seen[data.kind];
-    list.push(data.bytes);
-    if (list.length > 400) list.splice(0, 200);
-  };
-  const tell = `const channel = new BroadcastChannel('spy');
-    const tell = (kind, data) => { if (data.byteLength >= 40) channel.postMessage({ kind, bytes: [...new Uint8Array(data, 8, 24)] }); };`;
-  const script = (text) => URL.createObjectURL(new Blob([text], { type: 'text/javascript' }));
-  const Real = window.Worker;
-  if (sealed) {
-    window.Worker = class extends Real {
-      constructor(url, options) {
-        super(script(`${tell}
-          const early = []; globalThis.onmessage = (e) => early.push(e);
-          const real = fetch; globalThis.fetch = (u, ...more) => real(new URL(u, ${JSON.stringify(location.origin)}), ...more);
-          const fill = Uint8Array.prototype.fill;
-          Uint8Array.prototype.fill = function (v, ...more) {
-            if (v === 0 && this.length === 16 && this.some((x) => x)) channel.postMessage({ kind: 'keys', bytes: [...this] });
-            return fill.call(this, v, ...more);
-          };
-          const Stream = TransformStream;
-          globalThis.TransformStream = class extends Stream {
-            constructor(t, ...more) {
-              super({ ...t, transform(frame, out) {
-                const before = frame.data.slice(0), passed = [];
-                const done = t.transform(frame, { enqueue: (f) => { passed.push(f); out.enqueue(f); } });
-                if (passed.length) {
-                  const [clear, closed] = before.byteLength < frame.data.byteLength ? [before, frame.data] : [frame.data, before];
-                  tell('clear', clear); tell('sealed', closed);
-                }
-                return done;
-              } }, ...more);
-            }
-          };
-          await import(${JSON.stringify(new URL(url, location.href).href)});
-          for (const e of early) globalThis.onmessage(e);`), options);
+const TELL = `const channel = new BroadcastChannel('spy');
+const tell = (kind, data) => { if (data.byteLength >= 40) channel.postMessage({ kind, bytes: [...new Uint8Array(data, 8, 24)] }); };`;
+/** In the sealing worker: what goes into frames and what comes out, and the keys that are wiped. */
+const SEALED = `${TELL}
+const fill = Uint8Array.prototype.fill;
+Uint8Array.prototype.fill = function (v, ...more) {
+  if (v === 0 && this.length === 16 && this.some((x) => x)) channel.postMessage({ kind: 'keys', bytes: [...this] });
+  return fill.call(this, v, ...more);
+};
+const Stream = TransformStream;
+globalThis.TransformStream = class extends Stream {
+  constructor(t, ...more) {
+    super({ ...t, transform(frame, out) {
+      const before = frame.data.slice(0), passed = [];
+      const done = t.transform(frame, { enqueue: (f) => { passed.push(f); out.enqueue(f); } });
+      if (passed.length) {
+        const [clear, closed] = before.byteLength < frame.data.byteLength ? [before, frame.data] : [frame.data, before];
+        tell('clear', clear); tell('wire', closed);
       }
-    };
-    return;
+      return done;
+    } }, ...more);
   }
-  const watch = script(`${tell}
-    onrtctransform = ({ transformer: t }) => t.readable.pipeThrough(new TransformStream({ transform(f, c) { tell('clear', f.data); c.enqueue(f); } })).pipeTo(t.writable);`);
+};`;
+/** In the page of a governed call, before its scripts: a worker of ours that only looks at what is sent. */
+function watched(tell) {
+  window.told = [];
+  new BroadcastChannel('spy').onmessage = ({ data }) => window.told.push(data);
+  const watch = URL.createObjectURL(new Blob([`${tell}
+    onrtctransform = ({ transformer: t }) => t.readable.pipeThrough(new TransformStream({ transform(f, c) { tell('clear', f.data); c.enqueue(f); } })).pipeTo(t.writable);`], { type: 'text/javascript' }));
   const add = RTCPeerConnection.prototype.addTransceiver;
   RTCPeerConnection.prototype.addTransceiver = function (...words) {
     const made = add.apply(this, words);
-    made.sender.transform = new RTCRtpScriptTransform(new Real(watch, { type: 'module' }), {});
+    made.sender.transform = new RTCRtpScriptTransform(new Worker(watch, { type: 'module' }), {});
     return made;
   };
 }
@@ -112,14 +96,15 @@ function search(lists) {
   }
 }
 const told = (r) => Object.entries(r).map(([kind, x]) => `${kind} ${x.found + x.disk} of ${x.of}`).join(', ');
-const person = (name, colour, hertz, sealed) => new Person(one, server.origin, { name, colour, hertz, before: [spy, sealed] });
+const person = (name, colour, hertz, sealed) => new Person(one, server.origin, { name, colour, hertz, before: sealed ? [spied, SEALED] : [watched, TELL] });
 const say = async (from, to) => {
   await from.page.keyboard.press('c');
   await from.page.type('#chat-field', TEXT);
   await from.page.keyboard.press('Enter');
   await until('it is read', () => to.eval((t) => document.body.innerText.includes(t), TEXT), 5000);
 };
-const newest = async (p, kind) => (await p.eval((k) => window.seen[k], kind)).slice(-FRAMES).map((b) => Buffer.from(b));
+const newest = async (p, kind) => (await p.eval((k, n) => window.told.filter((x) => x.kind === k).slice(-n), kind, FRAMES)).map((x) => Buffer.from(x.bytes));
+const seen = (p, wanted) => p.eval((w) => Object.entries(w).every(([k, n]) => window.told.filter((x) => x.kind === k).length >= n), wanted);
 
 await checks.is('a sealed call: neither frames, text, names nor keys are anywhere in the server; the sealed frames are', async () => {
   const [ana, ben] = [person('Canary Ana', [200, 30, 30], 440, true), person('Canary Ben', [30, 170, 40], 880, true)];
@@ -134,9 +119,9 @@ await checks.is('a sealed call: neither frames, text, names nor keys are anywher
   await Promise.all([ana.sees([ben]), ben.sees([ana]), ana.hears([ben])]);
   await ben.press('Chat');
   await say(ana, ben);
-  await until('frames and keys', () => ana.eval((n) => window.seen.clear.length >= n && window.seen.sealed.length >= n && window.seen.keys.length >= 2, FRAMES * 4), 8000);
+  await until('frames and keys', () => seen(ana, { clear: FRAMES * 4, wire: FRAMES * 4, keys: 2 }), 8000);
   const [, , secret] = path.split('#')[1].split('.'), keys = await newest(ana, 'keys');
-  const [clear, closed] = [await newest(ana, 'clear'), await newest(ana, 'sealed')];
+  const [clear, closed] = [await newest(ana, 'clear'), await newest(ana, 'wire')];
   if (clear.length < FRAMES || closed.length < FRAMES || clear.some((x) => x.length !== NEEDLE)) throw new Error('too few frames were seen');
   const r = search({
     frames: clear, keys, words: [TEXT, 'Canary Ana', 'Canary Ben', secret].map((x) => Buffer.from(x)).concat(Buffer.from(secret, 'base64url')), 'sealed frames': closed,
@@ -154,7 +139,7 @@ await checks.is('a governed call: the same search finds frames and names', async
     await p.join();
   }
   await Promise.all([ana.sees([ben]), ben.sees([ana])]);
-  await until('frames', () => ana.eval((n) => window.seen.clear.length >= n, FRAMES * 4), 8000);
+  await until('frames', () => seen(ana, { clear: FRAMES * 4 }), 8000);
   const r = search({ frames: await newest(ana, 'clear'), words: ['Canary Ana', 'Canary Ben'].map((x) => Buffer.from(x)) });
   if (r.frames.found < FRAMES / 2 || r.words.found < 2) throw new Error(told(r));
   await Promise.all([ana.close(), ben.close()]);

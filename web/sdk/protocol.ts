@@ -174,16 +174,17 @@ const rows: Readonly<Record<ServerMessage['type'], Check>> = {
   recording: shape({ state: one('off', 'on', 'held'), recording: text, required: bool, why: text }),
 };
 
-/** The message in a text frame, or undefined when it is none of ours or a member is missing or of another kind. */
-export function readServerMessage(frame: string): ServerMessage | undefined {
+/** The message in a text frame; 'unknown' when this SDK knows no such type, 'nonsense' when a known one does not have its form. */
+export function readServerMessage(frame: string): ServerMessage | 'unknown' | 'nonsense' {
   let value: unknown;
   try {
     value = JSON.parse(frame);
   } catch {
-    return undefined;
+    return 'nonsense';
   }
-  if (typeof value !== 'object' || value === null) return undefined;
+  if (typeof value !== 'object' || value === null) return 'nonsense';
   const type = (value as Record<string, unknown>)['type'];
-  if (typeof type !== 'string' || !Object.hasOwn(rows, type)) return undefined;
-  return rows[type as ServerMessage['type']](value) ? (value as ServerMessage) : undefined;
+  if (typeof type !== 'string') return 'nonsense';
+  if (!Object.hasOwn(rows, type)) return 'unknown';
+  return rows[type as ServerMessage['type']](value) ? (value as ServerMessage) : 'nonsense';
 }

@@ -356,7 +356,8 @@ export class Room {
       if (!mine()) return;
       if (typeof event.data !== 'string') return this.#options.sealer?.receiveEnvelope(new Uint8Array(event.data));
       const message = readServerMessage(event.data);
-      if (message) this.#input({ type: 'message', now: this.#now(), chance: Math.random(), message });
+      if (message === 'nonsense') this.#input({ type: 'nonsense', now: this.#now() });
+      else if (message !== 'unknown') this.#input({ type: 'message', now: this.#now(), chance: Math.random(), message });
     };
   }
   #closeSocket(): void {

@@ -91,6 +91,7 @@ export type Input =
   | { readonly type: 'socket_open'; readonly now: number }
   | { readonly type: 'socket_closed'; readonly now: number; readonly chance: number }
   | { readonly type: 'message'; readonly now: number; readonly chance: number; readonly message: ServerMessage }
+  | { readonly type: 'nonsense'; readonly now: number }
   | { readonly type: 'offer_made'; readonly now: number; readonly generation: number; readonly sdp: string; readonly send: readonly Sending[] }
   | { readonly type: 'peer_state'; readonly now: number; readonly generation: number; readonly state: 'connecting' | 'connected' | 'disconnected' | 'failed' }
   | { readonly type: 'peer_broken'; readonly now: number; readonly generation: number }
@@ -479,6 +480,9 @@ export function step(state: SessionState, input: Input): Stepped {
       if (state.socket !== 'open') break;
       t.set({ silentAt: undefined });
       message(t, input.message, input.chance);
+      break;
+    case 'nonsense': // inside it changes nothing; as the answer to who we are and what this room is, it ends the attempt
+      if (state.phase !== 'in') close(t, { reason: 'nonsense', title: 'its answer has no sense for this page' });
       break;
     case 'offer_made':
       if (input.generation === state.generation && state.phase === 'in') {

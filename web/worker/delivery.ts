@@ -22,6 +22,8 @@ const LEFT_QUIET_MS = 800;
 const LOST_QUIET_MS = 15000;
 const REKEY_LEAST_MS = 60000;
 const SEEN_MAX = 1024;
+const BEHIND_MS = 1500; // others hold an epoch whose commit never came
+const BEHIND_AGAIN_MS = 10000;
 const BUSY_MS = 10000;
 const BUSY_COMMITS = 3;
 const PAD = 256;
@@ -119,6 +121,8 @@ export class Delivery {
   #due: number | undefined;
   #sentAt: number | undefined;
   #committedAt = 0;
+  #behind: number | undefined; // since when
+  #caughtUp = -BEHIND_AGAIN_MS;
   #own: number[] = []; // when own commits won, lately
   #now = 0;
   #queue: Promise<void> = Promise.resolve();
@@ -210,7 +214,10 @@ export class Delivery {
     return true;
   }
   #announce(): void {
-    if (this.#group) this.#numbers.set(this.#group.leaf, this.#member);
+    if (this.#group) {
+      this.#numbers.set(this.#group.leaf, this.#member);
+      this.host.numbered(this.#numbers);
+    }
     this.#say(OP.track, joined(number(4, this.#member), number(4, this.#handle)));
   }
 
@@ -228,8 +235,12 @@ export class Delivery {
       case KIND.bundle: return this.#winner(body, epoch);
       case KIND.welcome: return this.#welcome(body);
       case KIND.conflict: return this.#group?.discard();
-      case KIND.app: return this.#app(body);
-      case KIND.ready: return this.#readied(body.u32(), epoch);
+      case KIND.app:
+        this.#others(epoch);
+        return this.#app(body);
+      case KIND.ready:
+        this.#others(epoch);
+        return this.#readied(body.u32(), epoch);
       case KIND.gone: return this.#wentAway(body.u32(), body.u8());
       case KIND.please: return this.#pleased();
       case KIND.refused: return this.#refused(body.u8(), body.u8());
@@ -275,7 +286,7 @@ export class Delivery {
     this.#gone.clear();
     this.#handles.clear();
     this.#numbers.clear();
-    this.#due = this.#sentAt = undefined;
+    this.#due = this.#sentAt = this.#behind = undefined;
     this.#newDoor = this.#rekey = false;
   }
 
@@ -368,12 +379,17 @@ export class Delivery {
   #enter(group: Group, fresh: boolean, removed: boolean, opened?: Opened): void {
     this.#group = group;
     this.#hadGroup = true;
+    this.#behind = undefined;
     this.#numbers.set(group.leaf, this.#member);
     this.#handles.set(group.leaf, this.#handle);
     this.#ready.clear();
     this.host.entered({ group, fresh, removed, opened, numbers: this.#numbers });
     this.#send(KIND.ready, group.epoch, none);
     this.#readied(this.#handle, group.epoch);
+  }
+  /** What others send tells which epoch they hold: the commit of a later one that does not come is lost. */
+  #others(epoch: bigint): void {
+    if (this.#group && epoch > this.#group.epoch) this.#behind ??= this.#now;
   }
   #readied(handle: number, epoch: bigint): void {
     if (!this.#group || epoch !== this.#group.epoch) return;
@@ -453,6 +469,10 @@ export class Delivery {
   }
   #tick(): Promise<void> | void {
     if (this.#asked === 'knock' && this.#open && this.#knockAt !== undefined && this.#now >= this.#knockAt) return this.#knock();
+    if (this.#group && this.#open && this.#behind !== undefined && this.#now - this.#behind > BEHIND_MS && this.#now - this.#caughtUp > BEHIND_AGAIN_MS) {
+      this.#caughtUp = this.#now;
+      return this.#knock();
+    }
     for (const [leaf, g] of this.#gone) {
       if (this.#now < g.at) continue;
       const quiet = this.#now - this.host.heardAt(leaf);

@@ -258,6 +258,26 @@ test('who comes back with the key of before takes the old place, and no other', 
   agree([ana, again]);
   assert.equal(again.delivery.group?.members.filter((m) => Buffer.from(m.signatureKey).equals(key.open)).length, 1);
 });
+test('a commit that is lost on the way is noticed by what the others send, and caught up', { skip }, async () => {
+  const { core, link, policy, service } = await room();
+  const people = ['Ana', 'Ben', 'Eve'].map((n) => new Client(core, service, link, policy, n));
+  const [ana, ben, eve] = people;
+  assert(ana && ben && eve);
+  for (const c of [ana, ben]) {
+    await c.enter();
+    await run(service, [ana, ben], 3000);
+  }
+  const reach = service.clients.get(ben.handle);
+  assert(reach);
+  const deliver = reach.send;
+  reach.send = (e) => { if (e[2 + (e[1] ?? 0) + 8] !== KIND.bundle) deliver(e); };
+  await eve.enter();
+  await run(service, people, 1000);
+  reach.send = deliver;
+  assert(eve.delivery.group && ben.delivery.group && ben.delivery.group.epoch < eve.delivery.group.epoch);
+  await run(service, people, 4000);
+  agree(people);
+});
 test('an Add without the join secret is refused by the others, though MLS takes it', { skip }, async () => {
   const { core, link, policy, service } = await room();
   const [ana, ben] = ['Ana', 'Ben'].map((n) => new Client(core, service, link, policy, n));
