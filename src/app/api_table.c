@@ -130,8 +130,9 @@ static void put_operation(struct writer *w, const struct api_row *r)
     put(w, ":{\"summary\":");
     json_write_str(w, r->what);
     put_parameters(w, r->path);
-    if (r->body)
+    if (r->body == API_JSON)
         put(w, ",\"requestBody\":{\"content\":{\"application/json\":{\"schema\":{\"type\":\"object\"}}}}");
+    if (r->body == API_BYTES) put(w, ",\"requestBody\":{\"content\":{\"application/octet-stream\":{}}}");
     put(w, ",\"security\":[");
     put(w, rights_needs_token(r->verb) ? "{\"bearer\":[]}" : "{},{\"bearer\":[]}");
     put(w, "],\"responses\":{\"");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/front_inner.h"
 
+#include "app/api_table.h"
 #include "base/mem.h"
 #include "io/clock.h"
 #include "wire/json.h"
@@ -261,12 +262,15 @@ static bool api_accepts(struct conn *c)
         http_problem(c, 403, "origin", SPAN_LIT("Another site may not change anything here."), SPAN_NONE);
         return false;
     }
-    bool body = q->head.chunked || q->head.length;
-    if (body && !http_type_is(http_header_of(&q->head, "content-type"), "application/json")) {
-        http_problem(c, 415, "media_type", SPAN_LIT("Send application/json."), SPAN_NONE);
+    bool body = q->head.chunked || q->head.length, bytes = api_row(q->row)->body == API_BYTES;
+    if (body && !http_type_is(http_header_of(&q->head, "content-type"),
+                              bytes ? "application/octet-stream" : "application/json")) {
+        http_problem(c, 415, "media_type",
+                     bytes ? SPAN_LIT("Send application/octet-stream.") : SPAN_LIT("Send application/json."),
+                     SPAN_NONE);
         return false;
     }
-    q->body_max = changes ? REQUEST_JSON_MAX : 0;
+    q->body_max = !changes ? 0 : bytes ? API_BYTES_MAX : REQUEST_JSON_MAX;
     return true;
 }
 

@@ -18,6 +18,7 @@ enum err keeper_new(const struct keeper_conf *conf, struct keeper **keeper)
     if (!e) e = map_init(&k->by_room, 64, KEEPER_ROOMS_MAX, &conf->rng);
     if (!e) e = rng_fill(&conf->rng, (uint8_t *)k->rate_seed, sizeof k->rate_seed);
     if (!e) e = store_open(&k->store, conf->config->data, conf->crypto);
+    if (!e) e = files_open(&k->files, conf->config->data);
     if (!e) e = store_forget_old(&k->store, conf->wall());
     if (!e) e = record_open(k);
     if (e) {
@@ -32,6 +33,7 @@ enum err keeper_new(const struct keeper_conf *conf, struct keeper **keeper)
 void keeper_free(struct keeper *k)
 {
     if (!k) return;
+    files_close(&k->files);
     store_close(&k->store);
     map_fini(&k->by_session);
     map_fini(&k->by_room);
@@ -198,6 +200,7 @@ usec keeper_turn(struct keeper *k, usec now)
     return_scan(k);
     audit_turn(k);
     record_turn(k);
+    files_turn(k);
     k->next_scan = now + USEC_S;
     return k->next_scan;
 }
@@ -249,6 +252,11 @@ void keeper_stats(const struct keeper *k, struct writer *w)
     gauge(w, "keeper_members_kicked_total", "counter", "Members removed by a moderator.", k->counts.kicked);
     gauge(w, "keeper_members_returned_total", "counter",
           "Members an engine named to this keeper when it began.", k->counts.returned);
+    gauge(w, "keeper_files_total", "counter", "Sealed files that were announced.", k->files.made);
+    gauge(w, "keeper_file_chunks_total", "counter", "Chunks of sealed files that were taken.",
+          k->files.chunks);
+    gauge(w, "keeper_files_refused_total", "counter", "Sealed files and chunks refused for size or number.",
+          k->files.refused);
     gauge(w, "keeper_audit_failed_total", "counter",
           "Audit rows that could not be stored; the acts were refused.", k->counts.audit_failed);
     gauge(w, "keeper_audit_entries", "gauge", "Entries of the audit trail.", k->store.trail.size);

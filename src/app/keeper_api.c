@@ -160,6 +160,7 @@ static void room_close(struct question *q)
     if (!api_done(q, store_room_drop(&k->store, span_str(q->a.room)))) return;
     room_end(k, span_str(q->a.room), "ended", "The room was closed.", 0);
     people_relay(k, span_str(q->a.room), SPAN_NONE, true);
+    files_room_closed(k, span_str(q->a.room));
     log_event(LOG_INFO, "room.closed", "room=%s", log_name(span_str(q->a.room)).text);
     api_answer(k, q->origin, 204, "", "", SPAN_NONE);
 }
@@ -374,6 +375,10 @@ void api_message(struct keeper *k, struct origin origin, const struct ipc_ask *a
         [API_AUDIT_HEAD] = audit_head_now,
         [API_AUDIT_EXPORT] = audit_export,
         [API_AUDIT_PROOF] = audit_proof,
+        [API_FILE_MAKE] = api_file_make,
+        [API_FILE_PUT] = api_file_put,
+        [API_FILE_GET] = api_file_get,
+        [API_FILE_DROP] = api_file_drop,
         [API_RECORD] = api_record,
         [API_UNRECORD] = api_unrecord,
         [API_RECORDING_LIST] = api_recording_list,

@@ -95,6 +95,31 @@ struct store {
     struct audit_head head;        /* the last that was signed; size 0: none yet */
 };
 
+/* Sealed files, while their meeting runs: keeper_files.c. */
+enum file_query {
+    FQ_MAKE,
+    FQ_GET,
+    FQ_ROOM,
+    FQ_ALL,
+    FQ_PUT,
+    FQ_READ,
+    FQ_ROOMS,
+    FQ_EMPTY,
+    FQ_DEAD,
+    FQ_DROP,
+    FQ_DEAD_NEXT,
+    FQ_DEAD_CHUNKS,
+    FQ_DEAD_DONE,
+    FQ_COUNT
+};
+struct files {
+    struct db *db;
+    struct db_query *q[FQ_COUNT];
+    usec next_look;
+    char looked[65]; /* rooms up to this one */
+    uint64_t made, chunks, refused;
+};
+
 enum person_state { PERSON_FREE, PERSON_WAITING, PERSON_IN };
 struct person { /* a session in a room, or in its lobby */
     uint8_t state, entry;
@@ -168,6 +193,7 @@ struct rate_slot {
 struct keeper {
     struct keeper_conf conf;
     struct store store;
+    struct files files;
     struct token_keys keys;
     struct secret relay;
     bool vault, archive, draining;
@@ -294,6 +320,17 @@ void record_required(struct keeper *k, struct place *at);
 /* Tries again where that failed. */
 void record_retry(struct keeper *k);
 void consent_message(struct keeper *k, uint64_t session, struct span body);
+
+/* --- keeper_files --- */
+enum err files_open(struct files *f, const char *data) MUST_CHECK;
+void files_close(struct files *f);
+/* Drops the files of rooms in which nobody is any more; now and then. */
+void files_turn(struct keeper *k);
+void files_room_closed(struct keeper *k, struct span room);
+void api_file_make(struct question *q);
+void api_file_put(struct question *q);
+void api_file_get(struct question *q);
+void api_file_drop(struct question *q);
 
 /* --- keeper_people --- */
 struct person *people_of(struct keeper *k, uint64_t session);

@@ -39,7 +39,20 @@ static enum err why(int code)
     }
 }
 
-enum err db_open(const char *path, struct db **db)
+static const char durable[] = "PRAGMA locking_mode=EXCLUSIVE;" /* no shared memory file; one process anyway */
+                              "PRAGMA journal_mode=WAL;"
+                              "PRAGMA synchronous=FULL;"
+                              "PRAGMA foreign_keys=ON;"
+                              "PRAGMA cell_size_check=ON;"
+                              "PRAGMA temp_store=MEMORY;";
+static const char passing[] = "PRAGMA locking_mode=EXCLUSIVE;"
+                              "PRAGMA auto_vacuum=FULL;"
+                              "PRAGMA journal_mode=TRUNCATE;"
+                              "PRAGMA synchronous=OFF;"
+                              "PRAGMA cell_size_check=ON;"
+                              "PRAGMA temp_store=MEMORY;";
+
+static enum err open_as(const char *path, const char *how, struct db **db)
 {
     struct db *d = mem_new(1, sizeof *d);
     if (!d) return ERR_NOMEM;
@@ -50,12 +63,7 @@ enum err db_open(const char *path, struct db **db)
         (void)sqlite3_busy_timeout(d->s, 2000);
         sqlite3_db_config(d->s, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
         sqlite3_db_config(d->s, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-        e = db_run(d, "PRAGMA locking_mode=EXCLUSIVE;" /* no shared memory file; one process anyway */
-                      "PRAGMA journal_mode=WAL;"
-                      "PRAGMA synchronous=FULL;"
-                      "PRAGMA foreign_keys=ON;"
-                      "PRAGMA cell_size_check=ON;"
-                      "PRAGMA temp_store=MEMORY;");
+        e = db_run(d, how);
     }
     if (e) {
         db_close(d);
@@ -63,6 +71,16 @@ enum err db_open(const char *path, struct db **db)
     }
     *db = d;
     return OK;
+}
+
+enum err db_open(const char *path, struct db **db)
+{
+    return open_as(path, durable, db);
+}
+
+enum err db_open_passing(const char *path, struct db **db)
+{
+    return open_as(path, passing, db);
 }
 
 void db_close(struct db *db)

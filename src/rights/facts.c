@@ -2,10 +2,10 @@
 #include "rights/facts.h"
 
 static const char *const verbs[VERB_COUNT] = {
-    "none",   "join",     "create",     "list",      "show",  "close",   "members",
-    "kick",   "mute",     "lock",       "admit",     "end",   "token",   "policy",
-    "guest",  "relay",    "barred",     "unbar",     "audit", "explain", "openapi",
-    "record", "unrecord", "recordings", "recording", "play",  "shred",   "consent",
+    "none",      "join",  "create", "list",    "show",    "close",  "members",  "kick",
+    "mute",      "lock",  "admit",  "end",     "token",   "policy", "guest",    "relay",
+    "barred",    "unbar", "audit",  "explain", "openapi", "record", "unrecord", "recordings",
+    "recording", "play",  "shred",  "consent", "file",    "fetch",
 };
 static const char *const cans[] = {"join",  "publish",  "subscribe", "chat",
                                    "share", "moderate", "create",    "admin"};

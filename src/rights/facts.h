@@ -37,6 +37,8 @@ enum verb {
     VERB_PLAY,       /* read what was recorded */
     VERB_SHRED,      /* destroy it */
     VERB_CONSENT,    /* say whether one may be recorded */
+    VERB_FILE,       /* have a sealed file kept while the meeting runs, or drop it */
+    VERB_FETCH,      /* read one */
     VERB_COUNT
 };
 

@@ -103,6 +103,10 @@ static bool not_governed(const struct facts *f)
 {
     return f->room.of_class != CLASS_GOVERNED;
 }
+static bool governed(const struct facts *f)
+{
+    return f->room.there && f->room.of_class == CLASS_GOVERNED;
+}
 static bool never_recorded(const struct facts *f)
 {
     return f->room.recording == RECORDING_FORBIDDEN;
@@ -153,6 +157,10 @@ static bool admin_here(const struct facts *f)
 static bool joiner(const struct facts *f)
 {
     return here_with(f, CAN_JOIN);
+}
+static bool writer_here(const struct facts *f)
+{
+    return here_with(f, CAN_JOIN | CAN_CHAT);
 }
 static bool plain_dev(const struct facts *f)
 {
@@ -220,6 +228,8 @@ static const struct rule rules[] = {
     DENY(24, ON_A_RECORDING | BIT(VERB_CONSENT), no_object, 404, "no_such_recording",
          "There is no such recording."),
     DENY(25, BIT(VERB_SHRED), runs, 409, "exists", "This recording is still running."),
+    DENY(26, BIT(VERB_FILE) | BIT(VERB_FETCH), governed, 403, "denied",
+         "This server keeps sealed files only, which it cannot open; this room is governed."),
     WAIT(30, BIT(VERB_JOIN), lobby_waits, "Somebody inside has to let you in."),
     ALLOW(40, EVERY_VERB & ~BIT(VERB_JOIN), operator_, "The operator of this server asks."),
     ALLOW(41, BIT(VERB_CREATE), creator, "The token grants making rooms."),
@@ -232,6 +242,8 @@ static const struct rule rules[] = {
     ALLOW(47, MODERATING, moderator, "The token grants moderating this room."),
     ALLOW(48, BIT(VERB_MEMBERS), sees_members, "The token names this room."),
     ALLOW(49, BIT(VERB_SHOW) | BIT(VERB_RELAY) | BIT(VERB_CONSENT), joiner, "The token names this room."),
+    ALLOW(52, BIT(VERB_FILE), writer_here, "The token grants writing in this room."),
+    ALLOW(53, BIT(VERB_FETCH), joiner, "The token names this room."),
     ALLOW(50, BIT(VERB_POLICY) | BIT(VERB_GUEST), room_there, "Anybody with the link may ask this."),
     ALLOW(51, BIT(VERB_OPENAPI), always, "Anybody may read this."),
 };

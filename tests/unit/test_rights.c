@@ -44,6 +44,8 @@ static int reference(const struct facts *f)
     bool of_recording = f->verb == VERB_RECORDING || f->verb == VERB_PLAY || f->verb == VERB_SHRED;
     if ((of_recording || f->verb == VERB_CONSENT) && !f->object.there) return 0;
     if (f->verb == VERB_SHRED && f->object.self) return 0;
+    bool file = f->verb == VERB_FILE || f->verb == VERB_FETCH;
+    if (file && f->room.there && f->room.of_class == CLASS_GOVERNED) return 0;
     if (op) return 1;
     bool admin = tok && (f->who.can & CAN_ADMIN);
     switch (f->verb) {
@@ -69,6 +71,8 @@ static int reference(const struct facts *f)
     bool here = tok && f->who.this_room && f->room.there;
     if (f->verb == VERB_SHOW || f->verb == VERB_RELAY || f->verb == VERB_CONSENT)
         return here && f->who.can & CAN_JOIN;
+    if (f->verb == VERB_FETCH) return here && f->who.can & CAN_JOIN;
+    if (f->verb == VERB_FILE) return here && f->who.can & CAN_JOIN && f->who.can & CAN_CHAT;
     if (f->verb == VERB_MEMBERS && here && f->who.can & CAN_JOIN && f->room.rule != RULE_LOBBY) return 1;
     return f->verb != VERB_CLOSE && here && mod;
 }
