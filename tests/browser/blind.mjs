@@ -2,7 +2,8 @@
 // usage: node tests/browser/blind.mjs   acceptance row 63: the memory of every process of the server and its data folder are searched,
 // during a sealed call, for what its members say, show, write and keep secret: nothing. The same search finds the sealed frames, and in a governed
 // call the clear ones. What is looked for is taken where it is born: in the worker of the page. Last line N passed, N failed.
-import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Checks, chromium, until } from './browser.mjs';
 import { Person } from './person.mjs';
@@ -10,6 +11,7 @@ import { startServer } from './server.mjs';
 import { spied } from './spy.mjs';
 
 const TEXT = 'The canary sings at noon, 7361 times';
+const FILE = 'What the canary wrote down, 4411 times. ';
 const FRAMES = 12, NEEDLE = 24, CHUNK = 8 << 20;
 
 const TELL = `const channel = new BroadcastChannel('spy');
@@ -119,12 +121,18 @@ await checks.is('a sealed call: neither frames, text, names nor keys are anywher
   await Promise.all([ana.sees([ben]), ben.sees([ana]), ana.hears([ben])]);
   await ben.press('Chat');
   await say(ana, ben);
+  const folder = mkdtempSync(join(tmpdir(), 'incamera-file-'));
+  writeFileSync(join(folder, 'canary.txt'), Buffer.alloc(200_000, FILE));
+  await (await ben.page.$('.chat input[type=file]')).uploadFile(join(folder, 'canary.txt'));
+  await until('the file is offered', () => ana.eval(() => document.querySelector('.file button')?.click() === undefined && document.querySelector('.file')?.textContent.includes('canary')), 8000);
+  await until('and fetched', () => ana.eval(() => document.querySelector('.file a[download]') !== null), 8000);
+  rmSync(folder, { recursive: true });
   await until('frames and keys', () => seen(ana, { clear: FRAMES * 4, wire: FRAMES * 4, keys: 2 }), 8000);
   const [, , secret] = path.split('#')[1].split('.'), keys = await newest(ana, 'keys');
   const [clear, closed] = [await newest(ana, 'clear'), await newest(ana, 'wire')];
   if (clear.length < FRAMES || closed.length < FRAMES || clear.some((x) => x.length !== NEEDLE)) throw new Error('too few frames were seen');
   const r = search({
-    frames: clear, keys, words: [TEXT, 'Canary Ana', 'Canary Ben', secret].map((x) => Buffer.from(x)).concat(Buffer.from(secret, 'base64url')), 'sealed frames': closed,
+    frames: clear, keys, words: [TEXT, FILE, 'canary.txt', 'Canary Ana', 'Canary Ben', secret].map((x) => Buffer.from(x)).concat(Buffer.from(secret, 'base64url')), 'sealed frames': closed,
   });
   for (const kind of ['frames', 'keys', 'words']) if (r[kind].found + r[kind].disk) throw new Error(told(r));
   if (r['sealed frames'].found < FRAMES / 2) throw new Error(`the search finds nothing: ${told(r)}`);

@@ -165,6 +165,7 @@ class CallScreen {
     clearInterval(this.#timer);
     this.#keys.close();
     this.#stage.close();
+    this.#chat.close();
     closeMenu();
     void this.#wake?.release().catch(() => undefined);
     this.#room.local('screen')?.stop();

@@ -2,6 +2,7 @@
 /** The chat panel. It lives as long as the call: what is typed and not sent survives closing it and reconnecting. */
 import type { Room, Said } from '../sdk/index.ts';
 import { fill, h, icon, say, set } from './dom.ts';
+import { Files } from './files.ts';
 import { clockTime, t } from './texts.ts';
 
 const TEXT_MAX_BYTES = 4096;
@@ -35,6 +36,7 @@ export class Chat {
   readonly #trouble = h('p', { class: 'trouble', id: 'chat-trouble', role: 'alert' });
   readonly #shown = new Map<number, HTMLElement>();
   readonly #sealedSaid: Said[] = [];
+  readonly #files: Files;
   #open = false;
   #unread = 0;
   #line: HTMLElement | undefined;
@@ -42,9 +44,10 @@ export class Chat {
 
   constructor(room: Room) {
     this.#room = room;
+    this.#files = new Files(room);
     const form = h('form', { class: 'chat-form', onsubmit: (e) => { e.preventDefault(); this.#send(); } },
       this.#note, h('label', { class: 'sr', for: 'chat-field' }, t('chat.field')),
-      h('div', { class: 'row' }, this.#field, h('button', { class: 'primary square', type: 'submit', 'aria-label': t('chat.send') }, icon('send', 20))), this.#trouble);
+      h('div', { class: 'row' }, this.#files.button, this.#field, h('button', { class: 'primary square', type: 'submit', 'aria-label': t('chat.send') }, icon('send', 20))), this.#trouble);
     set(this.#field, { placeholder: t('chat.field') });
     this.#field.addEventListener('keydown', (e) => {
       if (e.key !== 'Enter' || e.shiftKey || e.isComposing) return;
@@ -52,15 +55,29 @@ export class Chat {
       this.#send();
     });
     this.element = h('div', { class: 'chat' }, this.#log, form);
+    this.#files.dropOn(this.element);
+    this.#files.onNew = (file, row) => {
+      const atEnd = this.#atEnd();
+      if (!file.mine) this.#news();
+      this.#log.append(row);
+      this.update();
+      if (atEnd || file.mine) this.#log.scrollTop = this.#log.scrollHeight;
+    };
     room.on('said', ({ said }) => {
       if (room.state.info?.class !== 'governed') this.#sealedSaid.push(said);
-      if (!said.mine && !this.#open) {
-        this.#unread++;
-        this.onUnread?.(this.#unread);
-      }
+      if (!said.mine) this.#news();
       this.update();
     });
     this.update();
+  }
+  #news(): void {
+    if (!this.#open) this.onUnread?.(++this.#unread);
+  }
+  #atEnd(): boolean {
+    return this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight < 40;
+  }
+  close(): void {
+    this.#files.close();
   }
   focus(): void {
     this.#field.focus();
@@ -95,7 +112,8 @@ export class Chat {
     const n = Math.max(1, state.members.size);
     say(this.#note, state.info?.class === 'governed' || !state.info ? t('chat.note.governed', { n }) : t('chat.note.sealed', { n }));
     const all: readonly Said[] = [...state.chat, ...this.#sealedSaid];
-    const atEnd = this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight < 40;
+    const atEnd = this.#atEnd();
+    this.#files.update();
     const wanted = new Set(all.map((c) => c.key));
     for (const [key, element] of this.#shown) {
       if (wanted.has(key)) continue;
@@ -118,8 +136,8 @@ export class Chat {
       if (mark) say(mark, said.state === 'sending' ? t('chat.sending') : said.state === 'failed' ? t('chat.failed') : '');
       before = said;
     }
-    if (!all.length && !this.#log.firstChild) this.#log.append(h('p', { class: 'empty' }, t('chat.empty')));
-    else if (all.length) this.#log.querySelector('.empty')?.remove();
+    if (!all.length && !this.#files.any && !this.#log.firstChild) this.#log.append(h('p', { class: 'empty' }, t('chat.empty')));
+    else if (all.length || this.#files.any) this.#log.querySelector('.empty')?.remove();
     if (added && atEnd) this.#log.scrollTop = this.#log.scrollHeight;
   }
   #row(said: Said, before: Said | undefined): HTMLElement {

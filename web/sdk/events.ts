@@ -1,7 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What a room tells the page, and the small emitter that tells it. */
 import type { Knock, Level, Member, Recording, Source, Track } from './protocol.ts';
+import type { FileFault, FileState } from '../worker/files.ts';
 import type { Closed, Said } from './session.ts';
+
+/** A file that a member shares in a sealed room. */
+export interface SharedFile {
+  readonly key: number;
+  readonly mine: boolean;
+  /** who shares it, from the keys */
+  readonly from: string;
+  /** cleaned: no paths, no control characters, its real ending kept */
+  readonly name: string;
+  /** bytes */
+  readonly size: number;
+  readonly at: number;
+  /** `offered`: of others, not fetched yet */
+  readonly state: 'offered' | FileState;
+  readonly done: number;
+  readonly why?: FileFault;
+  /** the file of others, whole and checked, when `done` */
+  readonly blob?: Blob;
+}
 
 export type RoomEvent =
   /** The room was entered; `again` after a reconnection. */
@@ -15,6 +35,8 @@ export type RoomEvent =
   | { readonly type: 'track_changed'; readonly track: Track }
   | { readonly type: 'track_off'; readonly track: Track }
   | { readonly type: 'said'; readonly said: Said }
+  /** A file was shared, or moves (sealed rooms). */
+  | { readonly type: 'file'; readonly file: SharedFile }
   | { readonly type: 'reacted'; readonly member: number; readonly emoji: string }
   | { readonly type: 'speaking'; readonly levels: readonly Level[] }
   /** A moderator asks us to stop a source; the SDK has muted it already. */

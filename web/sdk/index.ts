@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 export { Room } from './room.ts';
 export type { RoomOptions } from './room.ts';
-export type { EventOf, RoomEvent } from './events.ts';
+export type { EventOf, RoomEvent, SharedFile } from './events.ts';
+export type { FileFault, FileProgress, FileState } from '../worker/files.ts';
+export type { FilePlace } from '../worker/messages.ts';
 export type {
   ClientMessage, IceServer, Kind, Knock, Level, Member, Recording, RoomClass, RoomInfo, Sending, ServerMessage, Show, Slot, Source, Track,
 } from './protocol.ts';

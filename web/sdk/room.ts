@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The I/O shell around the session: socket, peer connection, devices, timers. Decides nothing; `session.ts` does. */
 import { ConsentKey } from './consent.ts';
-import type { EventOf, RoomEvent } from './events.ts';
+import { cleanName } from '../worker/files.ts';
+import type { FilePlace } from '../worker/messages.ts';
+import type { EventOf, RoomEvent, SharedFile } from './events.ts';
 import { Emitter } from './events.ts';
 import { record } from './http.ts';
 import type { ClientMessage, IceServer, RoomClass, Sending, Show, Source } from './protocol.ts';
@@ -49,6 +51,9 @@ export class Room {
   #sealed: SealedState | undefined;
   #split = false;
   readonly #strangers = new Map<number, number>(); // in the server's list and not in the group, since
+  readonly #files = new Map<number, SharedFile>();
+  readonly #outgoing = new Map<number, File>(); // until they are sent
+  #lastFile = -1;
   #shown: { of: SessionState; by: SealedState | undefined; state: SessionState } | undefined;
   #stopped: { reason: string; byName?: string } | undefined;
   #lastKey = 0;
@@ -92,6 +97,11 @@ export class Room {
       heard: (receiver, leaf, source) => {
         this.#heard.set(receiver, { leaf, source });
         this.#route();
+      },
+      shared: (key, from, name, size, at) => this.#file({ key, mine: false, from: from.name, name, size, at, state: 'offered', done: 0 }),
+      moved: (key, { state, done, why }, blob) => {
+        const file = this.#files.get(key);
+        if (file) this.#file({ ...file, state, done, why, blob: blob ?? file.blob });
       },
       doubted: (split) => {
         this.#split = split;
@@ -163,6 +173,39 @@ export class Room {
         if (own) this.#heardSaying(own, text, Date.now(), true);
       }, () => this.#events.emit({ type: 'refused', code: 'not_in_group', title: '' }));
     } else this.#input({ type: 'chat', now: this.#now(), text });
+  }
+  /** Whether files can be shared here: in sealed rooms, by those who may write. */
+  get sharesFiles(): boolean {
+    return this.#options.sealer !== undefined && this.#state.can.includes('chat');
+  }
+  /** Files of this session, own ones and others', oldest first. */
+  get files(): readonly SharedFile[] {
+    return [...this.#files.values()];
+  }
+  /** Seals a file and shares it with the group; follow it by `file` events. */
+  sendFile(blob: File): void {
+    const key = (this.#lastFile += 2);
+    this.#outgoing.set(key, blob);
+    this.#file({ key, mine: true, from: '', name: cleanName(blob.name), size: blob.size, at: this.#now(), state: 'moving', done: 0 });
+    this.#options.sealer?.sendFile(key, blob, this.#filePlace());
+  }
+  /** Gets a file that was offered, or tries again what failed. */
+  getFile(key: number): void {
+    const blob = this.#outgoing.get(key);
+    if (blob) this.#options.sealer?.sendFile(key, blob, this.#filePlace());
+    else this.#options.sealer?.fetchFile(key, this.#filePlace());
+  }
+  actOnFile(key: number, act: 'pause' | 'go_on' | 'cancel'): void {
+    this.#options.sealer?.actOnFile(key, act);
+  }
+  #filePlace(): FilePlace {
+    const url = new URL(`/api/v1/rooms/${encodeURIComponent(this.#state.room)}/files`, this.#options.server ?? location.origin);
+    return { url: url.href, token: this.#state.token };
+  }
+  #file(file: SharedFile): void {
+    this.#files.set(file.key, file);
+    if (file.mine && file.state === 'done') this.#outgoing.delete(file.key);
+    this.#events.emit({ type: 'file', file });
   }
   raiseHand(up: boolean): void {
     this.#input({ type: 'hand', now: this.#now(), up });

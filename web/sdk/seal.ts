@@ -4,6 +4,8 @@
  * calls it before any offer is made, for every sender and every receiver, so that no frame ever passes unsealed: there
  * is no pass-through, no "off" and no fallback. Without a sealer a room that is not governed is not entered.
  */
+import type { FileProgress } from '../worker/files.ts';
+import type { FilePlace } from '../worker/messages.ts';
 import type { RoomClass, Source } from './protocol.ts';
 
 export interface SealedMember {
@@ -41,6 +43,10 @@ export interface SealerHost {
   said(from: { readonly leaf: number; readonly name: string }, text: string, at: number): void;
   /** Whose frames a receiving section carries now, from the authenticated key id. */
   heard(receiver: RTCRtpReceiver, leaf: number, source: Source): void;
+  /** Somebody shared a file; `file` numbers it. */
+  shared(file: number, from: { readonly leaf: number; readonly name: string }, called: string, size: number, at: number): void;
+  /** A file of ours or of others moves; `blob` when one of others is here. */
+  moved(file: number, progress: FileProgress, blob?: Blob): void;
   /** Somebody's frames come and open no more: the group may have been split, or is one again. */
   doubted(split: boolean): void;
   /** The promise is broken or the place in the group is lost: the room stops at once. `why` is a short stable word. */
@@ -65,6 +71,11 @@ export interface FrameSealer {
   receiveEnvelope(bytes: Uint8Array): void;
   /** A written message, signed and sealed by the worker. */
   say(text: string): Promise<void>;
+  /** Seals a file, sends it and tells the group; `file` is an odd number of the caller's. */
+  sendFile(file: number, blob: File, at: FilePlace): void;
+  /** Gets and opens a file that somebody shared. */
+  fetchFile(file: number, at: FilePlace): void;
+  actOnFile(file: number, act: 'pause' | 'go_on' | 'cancel'): void;
   /** Takes a member out of the group and makes a new link. */
   remove(leaf: number): void;
   counts(): Promise<SealCounts>;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The page's side of the sealing worker (`web/worker/sealer.ts`): starts it, has the policy checked against the link, hands
  * on envelopes and frames. Holds no key. */
-import type { FromWorker, StopReason, ToWorker, TransformFor } from '../worker/messages.ts';
+import type { FilePlace, FromWorker, StopReason, ToWorker, TransformFor } from '../worker/messages.ts';
 import { CONTEXTS } from '../worker/messages.ts';
 import type { Source } from './protocol.ts';
 import type { FrameSealer, SealCounts, SealerHost } from './seal.ts';
@@ -87,6 +87,15 @@ class WorkerSealer implements FrameSealer {
     });
     if (!done) throw new Error('not in the group');
   }
+  sendFile(file: number, blob: File, at: FilePlace): void {
+    this.#post({ type: 'file_send', file, blob, at });
+  }
+  fetchFile(file: number, at: FilePlace): void {
+    this.#post({ type: 'file_fetch', file, at });
+  }
+  actOnFile(file: number, act: 'pause' | 'go_on' | 'cancel'): void {
+    this.#post({ type: 'file_act', file, act });
+  }
   remove(leaf: number): void {
     this.#post({ type: 'kick', leaf });
   }
@@ -113,6 +122,8 @@ class WorkerSealer implements FrameSealer {
       case 'envelope': this.#host?.sendEnvelope(m.bytes); return;
       case 'group': return this.#host?.changed(m);
       case 'said': return this.#host?.said({ leaf: m.leaf, name: m.name }, m.text, m.at);
+      case 'file': return this.#host?.shared(m.file, { leaf: m.leaf, name: m.name }, m.called, m.size, m.at);
+      case 'file_state': return this.#host?.moved(m.file, m, m.blob);
       case 'sent':
         this.#said.get(m.id)?.(m.done);
         this.#said.delete(m.id);

@@ -9,7 +9,7 @@ import { keyOfPackage, RuleBroken } from './group.ts';
 export const KIND = {
   hello: 1, create: 2, knock: 3, resync: 4, bundle: 5, welcome: 6, conflict: 7, app: 8, ready: 9, state: 10, gone: 11, please: 12, refused: 13,
 } as const;
-export const OP = { text: 0, track: 6 } as const;
+export const OP = { text: 0, file: 5, track: 6 } as const;
 const REFUSED = { door: 1, rate: 2, outside: 3, size: 4, full: 5, form: 6, epoch: 7 } as const;
 
 const RANK_MS = 700;

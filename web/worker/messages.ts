@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the page and the sealing worker say to each other. Keys never cross.
+import type { FileProgress } from './files.ts';
+
 export type ToWorker =
   | { readonly type: 'start'; readonly wasm: ArrayBuffer; readonly link: string; readonly policy: Uint8Array; readonly name: string }
   | { readonly type: 'entered'; readonly member: number }
@@ -7,7 +9,15 @@ export type ToWorker =
   | { readonly type: 'envelope'; readonly bytes: Uint8Array }
   | { readonly type: 'say'; readonly id: number; readonly text: string }
   | { readonly type: 'kick'; readonly leaf: number }
+  | { readonly type: 'file_send'; readonly file: number; readonly blob: File; readonly at: FilePlace }
+  | { readonly type: 'file_fetch'; readonly file: number; readonly at: FilePlace }
+  | { readonly type: 'file_act'; readonly file: number; readonly act: 'pause' | 'go_on' | 'cancel' }
   | { readonly type: 'count' };
+/** Where the server takes files of this room, and by which right. */
+export interface FilePlace {
+  readonly url: string;
+  readonly token: string;
+}
 
 export type StopReason = 'policy' | 'link' | 'identity' | 'group' | 'replaced' | 'removed' | 'full' | 'expired' | 'core' | 'elsewhere' | 'unbuilt';
 export interface ShownMember {
@@ -33,6 +43,9 @@ export type FromWorker =
   | { readonly type: 'group'; readonly members: readonly ShownMember[]; readonly own: number; readonly epoch: number; readonly code: string;
       readonly removedBy: readonly { readonly leaf: number; readonly by: string }[] }
   | { readonly type: 'said'; readonly leaf: number; readonly name: string; readonly text: string; readonly at: number }
+  /** somebody shared a file; `file` numbers it from now on */
+  | { readonly type: 'file'; readonly file: number; readonly leaf: number; readonly name: string; readonly at: number; readonly called: string; readonly size: number }
+  | ({ readonly type: 'file_state'; readonly file: number; readonly blob?: Blob } & FileProgress)
   | { readonly type: 'sent'; readonly id: number; readonly done: boolean }
   | { readonly type: 'link'; readonly link: string }
   | { readonly type: 'heard'; readonly receiver: number; readonly leaf: number; readonly context: number }

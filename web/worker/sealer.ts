@@ -4,17 +4,20 @@
 import { base64url, ByteReader } from './bytes.ts';
 import type { App, Epoch } from './delivery.ts';
 import { Delivery, OP } from './delivery.ts';
+import type { FileNote } from './files.ts';
+import { readNote, Transfer, writeNote } from './files.ts';
 import type { Frame } from './frames.ts';
 import { Frames } from './frames.ts';
 import type { Link } from './group.ts';
 import { coreGroups } from './group.ts';
 import { holdIdentity, ownIdentity } from './identity.ts';
-import type { FromWorker, StopReason, ToWorker, TransformFor } from './messages.ts';
+import type { FilePlace, FromWorker, StopReason, ToWorker, TransformFor } from './messages.ts';
 import { SealCore, SealFailure } from './seal_core.ts';
 import { signatureKey } from './seal_group.ts';
 
 const TICK_MS = 50;
 const TEXT_MAX = 8192;
+const FILES_KNOWN = 4096;
 interface ScriptTransformer {
   readonly readable: ReadableStream<Frame>;
   readonly writable: WritableStream<Frame>;
@@ -90,10 +93,59 @@ function entered(epoch: Epoch): void {
 }
 function said(app: App): void {
   heard.set(app.leaf, nowMs());
+  if (app.op === OP.file) return shared(app);
   if (app.op !== OP.text || app.body.length > TEXT_MAX) return;
   const r = new ByteReader(app.body);
   const text = new TextDecoder().decode(r.raw(r.left));
   say({ type: 'said', leaf: app.leaf, name: names.get(app.leaf) ?? '', text, at: app.sentMs });
+}
+
+// ---- files: numbered by the page for its own (odd) and here for those of others (even) ----
+const notes = new Map<number, FileNote>();
+const transfers = new Map<number, Transfer>();
+let lastShared = 0;
+function shared(app: App): void {
+  try {
+    const note = readNote(app.body), file = (lastShared += 2);
+    if (notes.size >= FILES_KNOWN) return;
+    notes.set(file, note);
+    say({ type: 'file', file, leaf: app.leaf, name: names.get(app.leaf) ?? '', at: app.sentMs, called: note.name, size: note.size });
+  } catch {
+    // without sense
+  }
+}
+function transfer(file: number, size: number, at: FilePlace): Transfer {
+  const host = {
+    nowMs,
+    wait: (ms: number) => new Promise<void>((go) => setTimeout(go, ms)),
+    ask: (method: string, path: string, body?: Uint8Array | string) => fetch(at.url + path, {
+      method, credentials: 'omit', redirect: 'error', body: body as BodyInit | undefined,
+      headers: { authorization: `Bearer ${at.token}`, ...(body === undefined ? {} : { 'content-type': typeof body === 'string' ? 'application/json' : 'application/octet-stream' }) },
+    }),
+  };
+  const made = new Transfer(host, size, (p) => say({ type: 'file_state', file, ...p }));
+  transfers.get(file)?.cancel();
+  transfers.set(file, made);
+  return made;
+}
+async function sendFile(file: number, blob: File, at: FilePlace): Promise<void> {
+  const t = transfer(file, blob.size, at);
+  const note = await t.send(blob).catch(() => undefined); // the page has heard why
+  if (!note) return;
+  if (await delivery?.say(nowMs(), OP.file, writeNote(note))) t.sent();
+  else say({ type: 'file_state', file, state: 'failed', done: 0, why: 'alone' });
+}
+async function fetchFile(file: number, at: FilePlace): Promise<void> {
+  const note = notes.get(file);
+  if (!note) return;
+  const blob = await transfer(file, note.size, at).fetch(note).catch(() => undefined);
+  if (blob) say({ type: 'file_state', file, state: 'done', done: note.size, blob });
+}
+function actOn(file: number, act: 'pause' | 'go_on' | 'cancel'): void {
+  const t = transfers.get(file);
+  if (act === 'pause') t?.pause();
+  else if (act === 'go_on') t?.goOn();
+  else t?.cancel();
 }
 
 async function start(m: Extract<ToWorker, { type: 'start' }>): Promise<void> {
@@ -148,6 +200,9 @@ scope.onmessage = ({ data }): void => {
       case 'envelope': return delivery?.receive(nowMs(), data.bytes);
       case 'say': return say({ type: 'sent', id: data.id, done: (await delivery?.say(nowMs(), OP.text, new TextEncoder().encode(data.text))) ?? false });
       case 'kick': return delivery?.kick(nowMs(), data.leaf);
+      case 'file_send': return void sendFile(data.file, data.blob, data.at);
+      case 'file_fetch': return void fetchFile(data.file, data.at);
+      case 'file_act': return actOn(data.file, data.act);
       case 'count': return say({ type: 'counts', ...frames.counts });
     }
   };
