@@ -6,8 +6,7 @@
 #include "seal/invite.h"
 #include "seal/policy.h"
 #include "wire/base64url.h"
-
-#define ROOM_DAYS 90
+#include "wire/json.h"
 
 static enum err encode(const struct crypto *c, struct policy *p, struct mspan out, size_t *n)
 {
@@ -34,7 +33,34 @@ static void put_cstr(char *dst, size_t size, struct span s)
     dst[n] = 0;
 }
 
-enum err link_make(struct made_link *made)
+enum err link_wish_read(struct span text, struct link_wish *wish, char fault[static 24])
+{
+    static struct json j;
+    struct json_token t;
+    uint64_t n = 0;
+    *wish = (struct link_wish){false, 2, LINK_DAYS_MAX};
+    if (!text.n) return OK;
+    json_init(&j, text);
+    enum err e = json_expect(&j, JSON_OBJECT, &t);
+    while (!e && !(e = json_next(&j, &t)) && t.kind != JSON_OBJECT_END) {
+        put_cstr(fault, 24, t.raw);
+        if (json_is(&t, "strict_metadata")) {
+            e = json_next(&j, &t);
+            if (!e && t.kind != JSON_TRUE && t.kind != JSON_FALSE) e = ERR_RANGE;
+            wish->strict_metadata = t.kind == JSON_TRUE;
+            continue;
+        }
+        bool suite = json_is(&t, "mls_suite");
+        if (!suite && !json_is(&t, "days")) return ERR_UNKNOWN;
+        e = json_expect(&j, JSON_NUMBER, &t);
+        if (!e) e = json_uint(&t, suite ? 2 : LINK_DAYS_MAX, &n);
+        if (!e && n == 0) e = ERR_RANGE;
+        *(suite ? &wish->suite : &wish->days) = (uint16_t)n;
+    }
+    return e ? e : json_expect(&j, JSON_END, &t);
+}
+
+enum err link_make(const struct link_wish *wish, struct made_link *made)
 {
     const struct crypto *c = openssl_crypto();
     struct rng rng = clock_rng();
@@ -46,20 +72,21 @@ enum err link_make(struct made_link *made)
     *made = (struct made_link){0};
     enum err e = rng_fill(&rng, invite.room_id, sizeof invite.room_id);
     if (!e) e = rng_fill(&rng, invite.join_secret.b, 32);
-    struct policy p = {.version = 1,
-                       .room_id = SPAN_OF(invite.room_id),
-                       .serial = 1,
-                       .not_after = (uint64_t)(clock_wall().ms / 1000) + ROOM_DAYS * 86400,
-                       .mode = POLICY_SEALED,
-                       .join_rule = POLICY_LINK,
-                       .credentials = {{.kind = IDENTITY_GUEST}},
-                       .credentials_n = 1,
-                       .mls_suites = {2},
-                       .mls_suites_n = 1,
-                       .sframe_suite = 4,
-                       .sframe_epoch_bits = 6,
-                       .sframe_index_bits = 10,
-                       .flags = POLICY_PSK_REQUIRED};
+    struct policy p = {
+        .version = 1,
+        .room_id = SPAN_OF(invite.room_id),
+        .serial = 1,
+        .not_after = (uint64_t)(clock_wall().ms / 1000) + wish->days * UINT64_C(86400),
+        .mode = POLICY_SEALED,
+        .join_rule = POLICY_LINK,
+        .credentials = {{.kind = IDENTITY_GUEST}},
+        .credentials_n = 1,
+        .mls_suites = {wish->suite},
+        .mls_suites_n = 1,
+        .sframe_suite = 4,
+        .sframe_epoch_bits = 6,
+        .sframe_index_bits = 10,
+        .flags = (uint8_t)(POLICY_PSK_REQUIRED | (wish->strict_metadata ? POLICY_STRICT_METADATA : 0))};
     if (!e) e = policy_check(&p);
     if (!e) e = encode(c, &p, MSPAN(encoded, sizeof encoded), &n);
     if (!e) e = policy_decode(SPAN(encoded, n), &decoded);

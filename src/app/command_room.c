@@ -26,14 +26,20 @@ static int create(const struct words *w)
         return complain(2, "--class is direct, sealed, witnessed or governed, not %.40s", of_class);
     bool sealed = strcmp(of_class, "sealed") == 0;
     buf_init(&policy, API_BODY_MAX / 2);
-    if (sealed && file)
-        return complain(2, "a sealed room's policy is made here; --policy is for governed rooms");
+    struct link_wish wish;
+    char fault[24] = "";
     if (file && file_read(file, &policy)) return complain(1, "can't read the policy %.200s", file);
     if (file && json_check(buf_span(&policy))) return complain(1, "the policy %.200s is not JSON", file);
     write_str(&q, "{\"class\":");
     json_write_str(&q, of_class);
     if (sealed) {
-        if (link_make(&made)) return complain(1, "the policy could not be made");
+        if (link_wish_read(buf_span(&policy), &wish, fault))
+            return complain(
+                2,
+                "expected of a sealed room's policy: strict_metadata (true or false), mls_suite (1 or "
+                "2), days (1 to 90); see %.24s",
+                fault);
+        if (link_make(&wish, &made)) return complain(1, "the policy could not be made");
         write_str(&q, ",\"room_id\":");
         json_write_str(&q, made.room);
         write_str(&q, ",\"policy\":");
@@ -42,7 +48,7 @@ static int create(const struct words *w)
         write_str(&q, ",\"name\":");
         json_write_str(&q, w->word[1]);
     }
-    if (file) {
+    if (file && !sealed) {
         write_str(&q, ",\"policy\":");
         write_bytes(&q, buf_span(&policy));
     }

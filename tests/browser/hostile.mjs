@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// usage: [RELOADS=n] node tests/browser/hostile.mjs [PATTERN]   sealed rooms under a hostile server and in chaos, three Chromium people. Acceptance rows:
+// usage: [LONG=1] node tests/browser/hostile.mjs [PATTERN]   sealed rooms under a hostile server and in chaos, three Chromium people. Acceptance rows:
 // 60, no (key, KID, counter) twice over reloads, lost sockets and an engine's death; 61, what a server makes up is never shown and what it
 // does to the group is said; 62, who was removed opens nothing more. And each codec once. Last line N passed, N failed.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Checks, chromium, until } from './browser.mjs';
 import { Person } from './person.mjs';
 import { PRELUDE, spied } from './spy.mjs';
 import { startServer } from './server.mjs';
 
-const RELOADS = Number(process.env.RELOADS ?? 8);
-const QUIET_S = RELOADS >= 50 ? 30 : 2;
+const LONG = process.env.LONG !== undefined; // ./check --long
+const RELOADS = LONG ? 50 : 8;
+const QUIET_S = LONG ? 30 : 2;
 const checks = new Checks();
 const server = await startServer();
 const one = await chromium();
@@ -91,6 +96,43 @@ for (const codec of ['video/VP8', 'video/VP9', 'video/AV1', 'video/H264']) {
   });
 }
 
+await check('a room of suite 1 with strict metadata: seen and heard, and no sound level is offered', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'incamera-policy-')), file = join(folder, 'sealed.json');
+  writeFileSync(file, '{"strict_metadata":true,"mls_suite":1,"days":7}');
+  const made = spawnSync(server.binary, ['room', 'create', '--class', 'sealed', '--policy', file, '--data', server.data], { encoding: 'utf8' });
+  rmSync(folder, { recursive: true });
+  const path = pathOf(made.stdout.trim());
+  const [ana, ben] = [person('Ana'), person('Ben')];
+  for (const p of [ana, ben]) {
+    await p.open(path);
+    await p.join();
+  }
+  await Promise.all([ana.sees([ben]), ben.sees([ana])]);
+  await Promise.all([ana.hears([ben]), ben.hears([ana])]);
+  const offered = await ana.eval(() => window.peers.map((p) => p.localDescription.sdp + p.remoteDescription.sdp).join('').match(/ssrc-audio-level|mid\b/g).join());
+  if (offered.includes('ssrc-audio-level') || !offered.includes('mid')) throw new Error(offered);
+  if ((await told(ana, 'epoch')).at(-1).n !== 2) throw new Error('not two in the group');
+  await ana.page.reload({ waitUntil: 'load' }); // the Ed25519 identity is kept too
+  await ana.join();
+  await ana.sees([ben]);
+  await oneCode([ana, ben]);
+  if ((await told(ben, 'epoch')).at(-1).n !== 2) throw new Error('a leaf too many');
+  await end([ana, ben]);
+});
+await check('who dies without a word gets nothing more, and is out of the group within 17 s', async () => {
+  const { people: [ana, ben] } = await meet(['Ana', 'Ben']);
+  const before = (await told(ana, 'epoch')).at(-1).epoch, died = Date.now();
+  await ben.eval(() => { for (const s of window.sockets) s.close(); window.WebSocket = class { close() {} }; }); // no way back
+  await until('its picture is gone', () => ana.eval(() => !document.querySelector('.tile video') || document.querySelectorAll('.tile').length === 1), 5000).catch(() => undefined);
+  const still = await ben.eval(() => window.counts.real);
+  await until('out of the group', async () => (await told(ana, 'epoch')).at(-1).epoch > before, 20000);
+  const took = Date.now() - died;
+  const came = await ben.eval(() => window.counts.real) - still;
+  await end([ana, ben]);
+  if (took < 14000 || took > 17500) throw new Error(`after ${took} ms`);
+  if (came > 5) throw new Error(`${came} frames were forwarded to it`);
+  return `${took} ms, ${came} frames after its socket was gone`;
+});
 await check(`nothing is undecodable for ${QUIET_S} s after each change has settled`, async () => {
   const { people: [ana, ben, eve], path } = await meet(['Ana', 'Ben', 'Eve']);
   const dan = person('Dan');
@@ -246,7 +288,7 @@ await check('row 61: somebody in the server\'s list who is not in the group is s
     const s = window.sockets.at(-1);
     s.dispatchEvent(new MessageEvent('message', { data: JSON.stringify({ type: 'member_joined', member: { member: 900, name: '', kind: 'browser', moderator: false, hand: false, since: Date.now() } }) }));
   });
-  await until('it is said', () => ana.eval(() => document.querySelector('.banner:not([hidden])')?.textContent.includes('lists 1 more')), 20000);
+  await until('it is said', () => ana.eval(() => document.querySelector('.banner:not([hidden])')?.textContent.includes('names 1 more')), 20000);
   if (!await ana.eval(() => document.querySelector('.pill').textContent.includes('only you'))) throw new Error('the pill counts a stranger');
   await end([ana]);
 });

@@ -71,8 +71,13 @@ if (go) {
   await checks.is('each hears each other', async () => {
     await Promise.all(all.map((p) => p.hears(others(p))));
   });
-  await checks.is('all compute one code', async () => {
+  await checks.is('all compute one code, and one says that it matches', async () => {
     await oneCode();
+    await ana.eval(() => { document.querySelector('.pill').click(); });
+    await ana.press('It matches');
+    await until('it is kept', () => ana.eval(() => document.querySelectorAll('.member-how').length === 3 && [...document.querySelectorAll('.member-how')].filter((x) => x.textContent.startsWith('Compared with you at')).length === 2), 3000);
+    if (await ana.eval(() => document.querySelector('.pill').classList.contains('news'))) throw new Error('news already');
+    await ana.page.keyboard.press('Escape');
   });
   await checks.is('chat reaches everybody once', async () => {
     await ana.page.keyboard.press('c');
@@ -135,6 +140,10 @@ if (go) {
     const first = Date.now() - dan.pressed;
     await dan.sees(all);
     await Promise.all(all.map((p) => p.sees([dan])));
+    if (!await ana.eval(() => document.querySelector('.pill').classList.contains('news'))) throw new Error('no mark on the pill');
+    await ana.eval(() => { document.querySelector('.pill').click(); });
+    await until('who came since', () => ana.eval(() => document.querySelector('.who .notice')?.textContent.startsWith('Dan joined since you compared.')), 3000);
+    await ana.page.keyboard.press('Escape');
     return `${first} ms`;
   });
   await checks.is('a moderator removes one: gone for all, out of the group, and the old link opens nothing', async () => {

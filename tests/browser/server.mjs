@@ -42,7 +42,7 @@ export async function startServer({ binary = process.env.INCAMERA ?? join(root, 
     child.on('exit', (code) => fail(new Error(`the server ended with ${code}\n${log.join('\n')}`)));
   });
   return {
-    origin: `http://localhost:${plain}`, https: `https://127.0.0.1:${tls}`, address, log, data, pid: child.pid,
+    origin: `http://localhost:${plain}`, https: `https://127.0.0.1:${tls}`, address, log, data, binary, pid: child.pid,
     /** The pids of a role, by what it was started with. */
     pids(role) {
       return readdirSync('/proc').filter((p) => /^\d+$/.test(p)).filter((p) => {

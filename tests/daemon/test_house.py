@@ -255,6 +255,11 @@ def beginnings():
                   ["room", "create", "--class", "x"], ["serve", "--listen"], ["policy", "explain"], ["serve", "--turn-allow-peer", "10.0.0.0"]):
         p = run(*words)
         check(f"{words}: exit 2, one line", p.returncode == 2 and p.stderr.count("\n") == 1 and not p.stdout, (p.returncode, p.stderr))
+    for text in ('{"strict_metadata":1}', '{"mls_suite":3}', '{"days":91}', '{"days":0}', '{"lobby":true}', '[]', '{"days":7'):
+        with open(d + "/sealed.json", "w") as f:
+            f.write(text)
+        p = run("room", "create", "--class", "sealed", "--policy", d + "/sealed.json", "--data", d)
+        check(f"sealed policy {text}", p.returncode in (1, 2) and p.stderr.count("\n") == 1 and not p.stdout, (p.returncode, p.stderr))
     open(d + "/bad.conf", "w").write("listen = 127.0.0.1:1\n# fine\nengines = many\n")
     p = run("serve", "--config", d + "/bad.conf")
     check("a fault in the file names its line", p.returncode == 2 and "line 3" in p.stderr, p.stderr)

@@ -3,6 +3,7 @@
 import type { CallQuality, FrameSealer, Member, Recording, RoomPolicy } from '../sdk/index.ts';
 import { openScreen, Problem, Room } from '../sdk/index.ts';
 import { Chat } from './chat.ts';
+import { Compared } from './compare.ts';
 import { choices, keep } from './choices.ts';
 import { Bar } from './controls.ts';
 import { fill, h, icon, say, set } from './dom.ts';
@@ -74,6 +75,7 @@ class CallScreen {
   readonly #stage: Stage;
   readonly #bar: Bar;
   readonly #chat: Chat;
+  readonly #compared = new Compared();
   readonly #keys: Keys;
   readonly #pill = pill(() => this.#toggle('who', this.#pill.element));
   readonly #sub = h('span', { class: 'title-sub' });
@@ -113,7 +115,7 @@ class CallScreen {
         this.#title();
       },
     });
-    this.#chat = new Chat(room);
+    this.#chat = new Chat(room, this.#compared, () => this.#open !== 'who' && this.#toggle('who', this.#pill.element));
     this.#chat.onUnread = (n) => {
       this.#unread = n;
       this.#draw();
@@ -180,6 +182,10 @@ class CallScreen {
       this.#show(text);
     };
     room.on('changed', () => {
+      for (const name of room.sealed ? this.#compared.see(room.sealed) : []) {
+        live.alert(t('key.changed', { a: name }));
+        this.#show(t('key.changed', { a: name }));
+      }
       this.#stage.update();
       this.#draw();
     });
@@ -431,7 +437,11 @@ class CallScreen {
     if (key === this.#panelDrawn) return;
     this.#panelDrawn = key;
     const focused = [...this.#panelBody.querySelectorAll('button, a, summary, select, input')].indexOf(document.activeElement ?? this.#panel);
-    const body = name === 'who' ? whoPanel(this.#room, this.#o.policy, this.#readers(), order, this.#quality) : name === 'people' ? peoplePanel(this.#room, order)
+    const body = name === 'who' ? whoPanel(this.#room, this.#o.policy, this.#readers(), order, this.#quality, this.#compared, () => {
+      this.#panelDrawn = '';
+      this.#drawPanel();
+      this.#draw();
+    }) : name === 'people' ? peoplePanel(this.#room, order)
       : name === 'stats' ? statsPanel(this.#room, this.#quality) : name === 'settings' ? settingsPanel(this.#room, this.#media) : keysPanel();
     fill(this.#panelBody, body);
     const again = [...this.#panelBody.querySelectorAll<HTMLElement>('button, a, summary, select, input')][focused];
@@ -488,6 +498,8 @@ class CallScreen {
     say(this.#phoneTime, time);
     const readers = this.#readers();
     this.#pill.draw(readers.class, pillText(readers), readers.recording);
+    const { sealed } = this.#room;
+    this.#pill.element.classList.toggle('news', sealed !== undefined && (this.#compared.differs || this.#compared.newcomers(sealed).length > 0));
     set(this.#pill.element, { 'aria-expanded': String(this.#open === 'who') });
     this.#element.dataset['class'] = readers.class;
     const other = t(this.#stage.mode === 'grid' ? 'call.speaker' : 'call.grid');
@@ -512,7 +524,7 @@ class CallScreen {
     set(this.#banner, { hidden: what === '', class: what === 'signalling' ? 'banner' : 'banner banner-stop' });
     if (what === '') return fill(this.#banner);
     if (what === about && recording) return this.#recordingBanner(recording, asked);
-    if (what === 'split' || what.startsWith('strangers')) return this.#doubtBanner(what === 'split' ? t('doubt.split') : t('doubt.strangers', { n: doubts.strangers }));
+    if (what === 'split' || what.startsWith('strangers')) return this.#doubtBanner(what === 'split' ? t('doubt.split', { n: this.#room.sealed?.members.length ?? 1 }) : t('doubt.strangers', { n: doubts.strangers }));
     const text = t(what === 'signalling' ? 'net.signalling' : 'net.lost');
     if (what === 'media') live.alert(text);
     fill(this.#banner, icon('warn', 20), h('p', {}, text), ...(what === 'long' ? [

@@ -2,7 +2,9 @@
 /** The chat panel. It lives as long as the call: what is typed and not sent survives closing it and reconnecting. */
 import type { Room, Said } from '../sdk/index.ts';
 import { fill, h, icon, say, set } from './dom.ts';
+import type { Compared } from './compare.ts';
 import { Files } from './files.ts';
+import { ask } from './menu.ts';
 import { clockTime, t } from './texts.ts';
 
 const TEXT_MAX_BYTES = 4096;
@@ -42,7 +44,7 @@ export class Chat {
   #line: HTMLElement | undefined;
   onUnread: ((n: number) => void) | undefined;
 
-  constructor(room: Room) {
+  constructor(room: Room, private readonly compared: Compared, private readonly compare: () => void) {
     this.#room = room;
     this.#files = new Files(room);
     const form = h('form', { class: 'chat-form', onsubmit: (e) => { e.preventDefault(); this.#send(); } },
@@ -102,9 +104,16 @@ export class Chat {
       return;
     }
     fill(this.#trouble);
-    this.#room.say(text);
-    this.#field.value = '';
-    this.#log.scrollTop = this.#log.scrollHeight;
+    const send = (): void => {
+      this.compared.accept();
+      this.#room.say(text);
+      this.#field.value = '';
+      this.#log.scrollTop = this.#log.scrollHeight;
+    };
+    const [a] = this.compared.changed;
+    if (a === undefined) return send();
+    ask(t('key.changed', { a }), t('key.changed.text', { a }), [
+      { text: t('key.compare'), kind: 'primary', act: this.compare }, { text: t('key.send'), kind: 'secondary', act: send }]);
   }
 
   update(): void {

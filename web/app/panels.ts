@@ -4,10 +4,11 @@ import type { CallQuality, Member, Room, RoomPolicy } from '../sdk/index.ts';
 import { choices, keep } from './choices.ts';
 import { fill, h, icon, monogram, set, shape } from './dom.ts';
 import { themePicker } from './frame.ts';
+import type { Compared } from './compare.ts';
 import type { LocalMedia } from './local.ts';
 import { ask } from './menu.ts';
 import { devicePicker } from './preview.ts';
-import { number, t } from './texts.ts';
+import { clockTime, number, t } from './texts.ts';
 import type { TextKey } from './texts.ts';
 import { limits, panelFirst, panelRest } from './who.ts';
 import type { Readers } from './who.ts';
@@ -25,7 +26,7 @@ function memberRow(m: Member, mine: boolean, more: (HTMLElement | undefined)[] =
       h('p', { class: 'member-how' }, memberLine(m))), ...more);
 }
 
-export function whoPanel(room: Room, policy: RoomPolicy, readers: Readers, order: readonly number[], quality: CallQuality | undefined): HTMLElement {
+export function whoPanel(room: Room, policy: RoomPolicy, readers: Readers, order: readonly number[], quality: CallQuality | undefined, compared: Compared, again: () => void): HTMLElement {
   const { state } = room;
   const c = readers.class;
   const sealed = room.sealed;
@@ -33,7 +34,7 @@ export function whoPanel(room: Room, policy: RoomPolicy, readers: Readers, order
   const rows = sealed
     ? sealed.members.map((m) => h('li', { class: 'member' }, h('span', { class: 'avatar', 'aria-hidden': 'true' }, monogram(m.name)),
       h('div', { class: 'member-text' }, h('p', { class: 'member-name' }, m.leaf === sealed.own ? t('call.you.name', { name: m.name }) : m.name,
-        m.moderator && h('span', { class: 'tag' }, t('people.moderator'))), h('p', { class: 'member-how' }, t('people.guest')))))
+        m.moderator && h('span', { class: 'tag' }, t('people.moderator'))), h('p', { class: 'member-how' }, compared.at(m.id) && m.leaf !== sealed.own ? t('people.compared', { time: clockTime(compared.at(m.id) ?? 0) }) : t('people.guest')))))
     : order.flatMap((m) => {
       const member = state.members.get(m);
       return member ? [memberRow(member, m === state.me)] : [];
@@ -45,14 +46,22 @@ export function whoPanel(room: Room, policy: RoomPolicy, readers: Readers, order
   }
   if (sealed) checked.push(t('who.checked.policy'), t('who.checked.step', { epoch: sealed.epoch }));
   const groups = sealed?.code.match(/\d{5}/g) ?? [];
+  const newcomers = sealed ? compared.newcomers(sealed) : [];
+  const answer = (text: TextKey, act: () => void): HTMLElement => h('button', { class: 'secondary small', type: 'button', onclick: () => {
+    act();
+    again();
+  } }, t(text));
   return h('div', { class: 'who' },
     h('ol', { class: `stops c-${c}`, 'aria-label': t('who.stops', { class: t(`class.${c}`) }) },
       ...CLASSES.map((x) => h('li', { class: x === c ? 'here' : '', 'aria-current': x === c ? 'true' : undefined }, h('i', {}), t(`class.${x}`)))),
     h('p', { class: 'who-first' }, panelFirst(readers)),
     h('p', { class: 'who-rest' }, panelRest(readers)),
     sealed && h('section', {}, head(t('who.code'), t('who.code.step', { n, epoch: sealed.epoch })),
+      newcomers.length > 0 && h('p', { class: 'notice', role: 'status' }, h('b', {}, t('who.code.new', { a: newcomers.join(', ') })), ' ', t('who.code.new.rest')),
+      compared.differs && h('p', { class: 'notice', role: 'status' }, h('b', {}, t('who.code.differs')), ' ', t('who.code.differs.rest')),
       h('p', { class: 'code', 'aria-label': groups.map((g) => [...g].join(' ')).join(', ') }, ...groups.map((g) => h('span', {}, g))),
-      h('p', { class: 'who-rest' }, t('who.code.how'))),
+      h('p', { class: 'who-rest' }, t('who.code.how')),
+      n > 1 && h('div', { class: 'row wrap answers' }, answer('who.code.same', () => compared.match(sealed, Date.now())), answer('who.code.other', () => compared.differ()))),
     h('section', {}, head(t('who.members'), t(sealed ? 'who.members.keys' : 'who.members.server')), h('ul', { class: 'members' }, ...rows)),
     h('section', {}, head(t('who.checked')), c === 'governed' ? h('p', { class: 'who-rest' }, t('who.checked.governed')) : undefined,
       h('ul', { class: 'checks' }, ...checked.map((x) => h('li', {}, icon('check', 18), x)))),

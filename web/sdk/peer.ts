@@ -29,6 +29,8 @@ const ENCODINGS: Readonly<Record<Source, RTCRtpEncodingParameters[]>> = {
 
 const SEALABLE: ReadonlySet<string> = new Set(['audio/opus', 'video/vp8', 'video/vp9', 'video/av1', 'video/h264', 'video/rtx']);
 
+const LEVELS = /^a=extmap:\d+(\/\w+)? urn:ietf:params:rtp-hdrext:ssrc-audio-level.*\r\n/gm; // RFC 6464
+
 export class Peer {
   readonly generation: number;
   readonly #pc: RTCPeerConnection;
@@ -96,6 +98,7 @@ export class Peer {
     this.#answered = done;
     this.#addVideoSlots(videoSlots);
     const offer = await this.#pc.createOffer({ iceRestart });
+    if (this.#sealer?.strictMetadata) offer.sdp = offer.sdp?.replace(LEVELS, '');
     await this.#pc.setLocalDescription(offer);
     const send: Sending[] = [];
     for (const [source, { mid }] of this.#sending) if (mid !== null) send.push({ mid, source });

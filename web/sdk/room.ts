@@ -299,7 +299,7 @@ export class Room {
     this.#sealed = state;
     const as = (m: SealedMember): Member => this.#named().members.get(m.member ?? -1) ??
       { member: m.member ?? -1, name: m.name, kind: 'browser', moderator: false, hand: false, since: 0 };
-    const key = (m: SealedMember): string => `${m.leaf} ${m.name}`;
+    const key = (m: SealedMember): string => m.id; // a reload is the same person
     const was = new Set(before?.members.map(key)), is = new Set(state.members.map(key));
     for (const m of before ? state.members : []) if (!was.has(key(m))) this.#events.emit({ type: 'member_joined', member: as(m) });
     for (const m of before?.members ?? []) {

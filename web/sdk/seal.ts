@@ -12,6 +12,8 @@ export interface SealedMember {
   /** of the group's own tree, not the server's list */
   readonly leaf: number;
   readonly name: string;
+  /** who it is: a hash of its signature key, the same after a reload */
+  readonly id: string;
   /** named by the room's policy, by its key */
   readonly moderator: boolean;
   /** its number in the server's list, as this member itself announced it to the group */
@@ -55,6 +57,8 @@ export interface SealerHost {
 }
 export interface FrameSealer {
   readonly class: Exclude<RoomClass, 'governed'>;
+  /** The policy keeps sound levels from the server: the extension is not offered, and all sound is passed on. */
+  readonly strictMetadata: boolean;
   /** The invitation to give to others; another one after somebody was removed. */
   readonly link: string;
   /** Called once, before the socket opens. */

@@ -31,17 +31,18 @@ export async function workerSealer(options: WorkerSealerOptions): Promise<FrameS
   if (!answer.ok) throw new SealRefused('core');
   const wasm = await answer.arrayBuffer();
   const worker = new Worker(options.worker, { type: 'module' });
-  const first = new Promise<string>((resolve, reject) => {
+  const first = new Promise<Extract<FromWorker, { type: 'verified' }>>((resolve, reject) => {
     worker.onerror = () => reject(new SealRefused('core'));
     worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
-      if (data.type === 'verified') resolve(data.link);
+      if (data.type === 'verified') resolve(data);
       else reject(new SealRefused(data.type === 'refused' || data.type === 'stopped' ? data.why : 'core'));
     };
   });
   const start: ToWorker = { type: 'start', wasm, link: options.link, policy: options.policy, name: options.name };
   worker.postMessage(start, [wasm]);
   try {
-    return new WorkerSealer(worker, await first);
+    const { link, strict } = await first;
+    return new WorkerSealer(worker, link, strict);
   } catch (why) {
     worker.terminate();
     throw why;
@@ -56,7 +57,7 @@ class WorkerSealer implements FrameSealer {
   #counted: ((counts: SealCounts) => void)[] = [];
   #nextSaid = 1;
 
-  constructor(private readonly worker: Worker, public link: string) {
+  constructor(private readonly worker: Worker, public link: string, readonly strictMetadata: boolean) {
     worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#told(data);
     worker.onerror = () => this.#host?.stopped('core');
   }

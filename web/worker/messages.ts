@@ -23,6 +23,8 @@ export type StopReason = 'policy' | 'link' | 'identity' | 'group' | 'replaced' |
 export interface ShownMember {
   readonly leaf: number;
   readonly name: string;
+  /** who it is: from its signature key */
+  readonly id: string;
   /** named by the room's policy */
   readonly moderator: boolean;
   /** in the server's list, as this member itself announced it */
@@ -37,7 +39,7 @@ export interface Counts {
   dropped: Record<string, number>;
 }
 export type FromWorker =
-  | { readonly type: 'verified'; readonly link: string }
+  | { readonly type: 'verified'; readonly link: string; readonly strict: boolean }
   | { readonly type: 'refused'; readonly why: StopReason }
   | { readonly type: 'envelope'; readonly bytes: Uint8Array }
   | { readonly type: 'group'; readonly members: readonly ShownMember[]; readonly own: number; readonly epoch: number; readonly code: string;

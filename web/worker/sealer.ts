@@ -16,6 +16,7 @@ import { SealCore, SealFailure } from './seal_core.ts';
 import { signatureKey } from './seal_group.ts';
 
 const TICK_MS = 50;
+const STRICT_METADATA = 16;
 const TEXT_MAX = 8192;
 const FILES_KNOWN = 4096;
 interface ScriptTransformer {
@@ -58,13 +59,14 @@ function meetingCode(epoch: Epoch, link: Link): string {
   return Array.from({ length: 8 }, (_, i) => String(b.getUint32(4 * i) % 100000).padStart(5, '0')).join(' ');
 }
 
+const idOf = (signatureKey: Uint8Array): string => base64url(core?.sha256(signatureKey) ?? signatureKey);
 let latest: Epoch | undefined;
 let code = '';
 function show(numbers: ReadonlyMap<number, number>): void {
   if (!latest) return;
   say({
     type: 'group', own: latest.group.leaf, epoch: Number(latest.group.epoch), code, removedBy,
-    members: latest.group.members.map((m) => ({ leaf: m.leaf, name: m.name, moderator: m.moderator, member: numbers.get(m.leaf) })),
+    members: latest.group.members.map((m) => ({ leaf: m.leaf, name: m.name, id: idOf(m.signatureKey), moderator: m.moderator, member: numbers.get(m.leaf) })),
   });
   removedBy = [];
 }
@@ -179,7 +181,7 @@ async function start(m: Extract<ToWorker, { type: 'start' }>): Promise<void> {
     door: (secret) => made.door(secret),
     random: (n) => made.random(n),
   }, returning);
-  say({ type: 'verified', link: link(invitation) });
+  say({ type: 'verified', link: link(invitation), strict: (policy.flags & STRICT_METADATA) !== 0 });
   setInterval(() => {
     frames.tick();
     if (frames.split !== split) say({ type: 'doubt', split: (split = !split) });

@@ -17,6 +17,7 @@ import { SealCore } from '../../../web/worker/seal_core.ts';
 import { signatureKey } from '../../../web/worker/seal_group.ts';
 
 declare const ROOT: string;
+const LONG = process.env['LONG'] !== undefined; // ./check --long
 const wasm = join(ROOT, 'build/page-core/seal.wasm');
 const skip = existsSync(wasm) ? false : 'no seal.wasm';
 globalThis.crypto ??= webcrypto as Crypto; // Node 18 has it there only when told to
@@ -27,14 +28,14 @@ class Service {
   epoch = 0n;
   exists = false;
   next = 1;
-  readonly clients = new Map<number, { member: boolean; send: (e: Uint8Array) => void }>();
-  readonly queue: (() => void)[] = [];
+  readonly clients = new Map<number, { member: boolean; send: (e: Uint8Array) => unknown }>();
+  readonly queue: { readonly to: number; readonly deliver: () => unknown }[] = [];
   readonly knocks = new Map<number, Uint8Array>();
   conflicts = 0;
   constructor(readonly room: string) {}
   say(to: number, kind: number, epoch: bigint, body: Uint8Array): void {
     const e = joined(number(1, 1), vector(utf8(this.room)), number(8, epoch), number(1, kind), vector(body));
-    this.queue.push(() => this.clients.get(to)?.send(e));
+    this.queue.push({ to, deliver: () => this.clients.get(to)?.send(e) });
   }
   members(except = 0): number[] {
     return [...this.clients].filter(([n, c]) => c.member && n !== except).map(([n]) => n);
@@ -105,6 +106,7 @@ class Client {
   stopped: Stop | undefined;
   heard: App[] = [];
   keys = new Map<bigint, string>();
+  bytes = 0; // that came
   constructor(core: SealCore, readonly service: Service, link: Link, policy: Uint8Array, readonly name: string, key?: SignatureKey) {
     const self = { suite: 2, name, key: key ?? signatureKey(core, 2) };
     this.delivery = new Delivery(coreGroups(core, self, link, policy, () => Date.now()), link, {
@@ -123,14 +125,18 @@ class Client {
   }
   async enter(): Promise<void> {
     this.handle = this.service.next++;
-    this.service.clients.set(this.handle, { member: false, send: (e) => void this.delivery.receive(now, e) });
+    const send = (e: Uint8Array): Promise<void> => {
+      this.bytes += e.length;
+      return this.delivery.receive(now, e);
+    };
+    this.service.clients.set(this.handle, { member: false, send });
     await this.delivery.entered(now, this.handle);
   }
 }
 async function run(service: Service, clients: readonly Client[], ms: number): Promise<void> {
   for (const end = now + ms; now < end; now += 50) {
     for (let i = 0; i < 20 && service.queue.length; i++) {
-      for (const deliver of service.queue.splice(0)) deliver();
+      for (const { deliver } of service.queue.splice(0)) void deliver();
       await Promise.all(clients.map((c) => c.delivery.tick(now)));
     }
     await Promise.all(clients.map((c) => c.delivery.tick(now)));
@@ -170,12 +176,12 @@ test('a knock opens with the link only', { skip }, async () => {
   assert.deepEqual(await openKnock(link, sealed), utf8('package'));
   await assert.rejects(openKnock({ ...link, joinSecret: new Uint8Array(32) }, sealed));
 });
-test('random churn: all agree after each change, who was removed is out, kicks replace the link', { skip, timeout: 50000 }, async () => {
+test('random churn: all agree after each change, who was removed is out, kicks replace the link', { skip, timeout: LONG ? 1500000 : 50000 }, async () => {
   let changes = 0, conflicts = 0;
   let seed = Number(process.env['SEED'] ?? Date.now() % 1e6);
-  console.log(`# SEED=${seed}`);
+  console.log(`SEED=${seed}`);
   const random = (n: number): number => (seed = (seed * 1103515245 + 12345) % 2147483648) % n;
-  for (let g = 0; g < Number(process.env['GROUPS'] ?? 4); g++) {
+  for (let g = 0; g < Number(process.env['GROUPS'] ?? (LONG ? 20 : 4)); g++) {
     const { core, link, policy, service } = await room();
     let inside: Client[] = [], born = 0;
     const out: Client[] = [];
@@ -188,7 +194,7 @@ test('random churn: all agree after each change, who was removed is out, kicks r
     };
     await join(1);
     await run(service, everyone(), 500);
-    for (let i = 0; i < Number(process.env['STEPS'] ?? 12); i++) {
+    for (let i = 0; i < Number(process.env['STEPS'] ?? (LONG ? 100 : 12)); i++) {
       const what = random(5);
       if ((what < 2 && inside.length < 24) || inside.length < 3) await join(1 + random(3));
       else if (what === 2) {
@@ -226,7 +232,7 @@ test('random churn: all agree after each change, who was removed is out, kicks r
     conflicts += service.conflicts;
     for (const c of inside) c.delivery.stop();
   }
-  console.log(`# ${changes} changes, ${conflicts} conflicts`);
+  console.log(`${changes} changes, ${conflicts} conflicts`);
 });
 test('a group under another policy is not joined, though the policy is signed', { skip }, async () => {
   const { core, link, policy, service } = await room();
@@ -310,4 +316,34 @@ test('what the server makes up changes nothing', { skip }, async () => {
   assert.equal(ana.stopped, undefined);
   assert.equal(ana.delivery.group?.epoch, before);
   assert.equal(base64url(link.roomId), service.room);
+});
+test('what a join costs, by the size of the group', { skip, timeout: 400000 }, async () => {
+  const sizes = LONG ? [2, 10, 50, 100] : [2, 10];
+  const { core, link, policy, service } = await room();
+  const inside: Client[] = [];
+  for (const size of sizes) {
+    while (inside.length < size - 1) {
+      const fresh = Array.from({ length: Math.min(24, size - 1 - inside.length) }, (_, i) => new Client(core, service, link, policy, `m${inside.length + i}`));
+      for (const c of fresh) await c.enter();
+      inside.push(...fresh);
+      await run(service, inside, 8000);
+    }
+    const last = new Client(core, service, link, policy, 'last'), first = inside[0];
+    const before = first?.bytes ?? 0;
+    await last.enter();
+    inside.push(last);
+    let ms = 0;
+    for (const until = now + 4000; now < until; now += 50) { // as in run, one message at a time
+      for (let next = service.queue.shift(); next; next = service.queue.shift()) {
+        const begun = performance.now();
+        await next.deliver();
+        if (next.to === last.handle) ms += performance.now() - begun;
+      }
+      for (const c of inside) await c.delivery.tick(now);
+    }
+    agree(inside);
+    console.log(`join at ${size}: ${Math.round(ms)} ms of work, ${last.bytes} bytes to the newcomer, ${(first?.bytes ?? 0) - before} to each other member`);
+    assert(last.bytes < 1200 * size + 20000);
+  }
+  for (const c of inside) c.delivery.stop();
 });
