@@ -4,6 +4,8 @@
 #include "wire/json.h"
 #include "test.h"
 
+#include <time.h>
+
 static const struct {
     const char *text;
     enum err e;
@@ -189,6 +191,64 @@ static void limits(void **state)
     assert_err(ERR_LIMIT, json_check(SPAN(deep, sizeof deep)));
 }
 
+/* Row 32 of the acceptance matrix: what is made to break parsers is refused, and quickly. */
+static uint8_t huge[4 << 20];
+static size_t repeated(const char *head, const char *unit, size_t times, const char *tail)
+{
+    struct writer w = writer_of(MSPAN(huge, sizeof huge));
+    write_str(&w, head);
+    for (size_t i = 0; i < times; i++)
+        for (const char *c = unit; *c; c++) {
+            if (*c == '#') /* a number of its own */
+                write_dec(&w, i);
+            else
+                write_u8(&w, (uint8_t)*c);
+        }
+    write_str(&w, tail);
+    assert_ok(write_ok(&w));
+    return w.n;
+}
+
+static void torture(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *head, *unit, *tail;
+        size_t times;
+    } all[] = {
+        {"", "[", "", 100000},
+        {"", "{\"a\":", "", 100000},
+        {"", "[{\"a\":", "1", 100000},
+        {"{", "\"k#\":1,", "\"z\":1}", 100000},
+        {"{\"a\":1", ",\"a\":#", "}", 100000},
+        {"{\"a\":1", ",\"\\u0061\":#", "}", 100000},
+        {"{", "\"__proto__\":{\"constructor\":{\"prototype\":#}},", "\"x\":1}", 20000},
+        {"[", "\"\\u0000\",", "1]", 100000},
+        {"[", "\"\\ud800\",", "1]", 100000},
+        {"[", "\"\\udfff\\ud800\",", "1]", 100000},
+        {"\"", "\\u00", "\"", 100000},
+        {"\"", "\xc3", "\"", 100000},
+        {"", "1", "e", 100000},
+        {"-", "0", "", 100000},
+        {"{\"", "k", "\":1}", 100000},
+        {"[", "1,", "", 1000000},
+        {"", " ", "[", 1000000},
+    };
+    double worst = 0;
+    size_t most = 0;
+    for (size_t i = 0; i < COUNT_OF(all); i++) {
+        size_t n = repeated(all[i].head, all[i].unit, all[i].times, all[i].tail);
+        most = n > most ? n : most;
+        clock_t begun = clock();
+        assert_true(json_check(SPAN(huge, n)) != OK);
+        double ms = 1000.0 * (double)(clock() - begun) / CLOCKS_PER_SEC;
+        worst = ms > worst ? ms : worst;
+        if (!SANITIZED) assert_true(ms < 50);
+    }
+    printf("row 32: %zu texts of up to %zu bytes refused, at most %.2f ms each\n", COUNT_OF(all), most,
+           worst);
+}
+
 static struct json_token one(struct json *j, const char *text)
 {
     struct json_token t = {JSON_END, SPAN_NONE};
@@ -258,8 +318,8 @@ static void writing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(whole_texts), cmocka_unit_test(limits),  cmocka_unit_test(values),
-        cmocka_unit_test(skipping),    cmocka_unit_test(writing),
+        cmocka_unit_test(whole_texts), cmocka_unit_test(limits),   cmocka_unit_test(torture),
+        cmocka_unit_test(values),      cmocka_unit_test(skipping), cmocka_unit_test(writing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
