@@ -14,7 +14,7 @@
 #define THRESHOLD_MOST  600.0
 #define THRESHOLD_FAR   15.0
 #define THRESHOLD_UP    0.01
-#define THRESHOLD_DOWN  0.00018
+#define THRESHOLD_DOWN  0.003          /* quicker than the draft, whose filter knows no gain */
 #define OVER_US         (10 * USEC_MS) /* that long too much before it counts */
 #define BETA            0.85
 #define ETA             1.08 /* a second, far from the limit */
@@ -63,15 +63,27 @@ static void count_bytes(struct estimate *e, uint64_t got, uint32_t bytes)
     if (bin + ESTIMATE_BINS > e->bin) e->bin_bytes[bin % ESTIMATE_BINS] += bytes;
 }
 
-/* Over the last ten whole bins; 0 before there are four. */
-static double arrived(const struct estimate *e)
+/* Over the last `most` whole bins; 0 before there are four. */
+static double arrived_over(const struct estimate *e, uint64_t most)
 {
     uint64_t n = e->bin - e->first_bin, bytes = 0;
     if (!e->first_bin || n < 4) return 0;
-    if (n > 10) n = 10;
+    if (n > most) n = most;
     for (uint64_t i = 1; i <= n; i++)
         bytes += e->bin_bytes[(e->bin - i) % ESTIMATE_BINS];
     return (double)(bytes * 8) * USEC_S / (double)(n * ESTIMATE_BIN_US);
+}
+
+static double arrived(const struct estimate *e)
+{
+    return arrived_over(e, 10);
+}
+
+/* What a path that is full bears: the rate of this moment when more was just begun to be sent. */
+static double arrived_full(const struct estimate *e)
+{
+    double mean = arrived(e), moment = arrived_over(e, 3);
+    return moment > mean ? moment : mean;
 }
 
 uint32_t estimate_arrived_bps(const struct estimate *e)
@@ -210,7 +222,7 @@ static void go_down(struct estimate *e, usec now, double bps)
     if (bps <= 0 && e->delay_bps >= ESTIMATE_MOST) return; /* nothing is known to go by */
     if (bps > 0 && e->peak_bps > 0 && !near_peak(e, bps, &side) && side < 0) e->peak_bps = 0;
     if (bps > 0) remember_peak(e, bps);
-    if (to < e->delay_bps) e->delay_bps = within(to, ESTIMATE_LEAST, ESTIMATE_MOST);
+    if (to < e->delay_bps) e->delay_bps = within(to, smaller(ESTIMATE_DELAY, e->delay_bps), ESTIMATE_MOST);
     e->lowered_at = now;
 }
 
@@ -241,8 +253,14 @@ static void control(struct estimate *e, usec now)
         e->moved_at = now;
         return;
     }
+    if (e->use == USE_OVER && e->probing) { /* the probe filled the queue; what arrives of it will say more */
+        e->use = USE_NORMAL;
+        e->probe_over = true;
+        e->moved_at = now;
+        return;
+    }
     if (e->use == USE_OVER) {
-        go_down(e, now, bps);
+        go_down(e, now, arrived_full(e));
         e->use = USE_NORMAL;
         return;
     }
@@ -264,10 +282,15 @@ static void judge_series(struct estimate *e, double share, double bps)
 {
     double fell = bps / e->series_bps;
     if (fell > LOSS_FELL) return;
+    if (e->series_low <= 0) { /* the first window still knows what was sent before */
+        e->series_low = share > 0 ? share : 0.001;
+        return;
+    }
+    share = smaller(share, e->series_low);
     double full = 1 - (1 - e->series_share) / fell;
     if (full < 0) full = 0;
     if (share > (e->series_share + full) / 2) e->loss_base = share;
-    e->series_share = 0;
+    e->series_share = e->series_low = 0;
 }
 
 static void judge_loss(struct estimate *e, usec now)
@@ -280,17 +303,20 @@ static void judge_loss(struct estimate *e, usec now)
     if (e->loss_base > 0)
         over = share > e->loss_base ? (share - e->loss_base) / (1 - e->loss_base + 0.01) : 0;
     if (e->series_share > 0) judge_series(e, share, bps);
-    if (over > LOSS_HIGH) {
+    bool lowered =
+        e->lowered_at && now - e->lowered_at < ESTIMATE_LOSS_US + e->rtt_us; /* for this very loss */
+    if (over > LOSS_HIGH && !lowered) {
         if (e->series_share <= 0) {
             e->series_share = share;
             e->series_bps = bps > 1 ? bps : 1;
         }
-        double from = e->loss_bps >= ESTIMATE_MOST ? smaller(bps, e->delay_bps) : e->loss_bps;
+        double from = smaller(e->loss_bps, e->delay_bps);
+        if (from >= ESTIMATE_MOST) from = smaller(bps, ESTIMATE_MOST);
         e->loss_bps = within(from * (1 - 0.5 * over), ESTIMATE_LEAST, ESTIMATE_MOST);
     } else if (over < LOSS_LOW && e->loss_bps < ESTIMATE_MOST) {
         double to = e->loss_bps * (1 + (ETA - 1) * (s < 1 ? s : 1)), most = AHEAD * arrived(e) + 10000;
         if (to <= most) e->loss_bps = within(to, ESTIMATE_LEAST, ESTIMATE_MOST);
-        e->series_share = 0;
+        e->series_share = e->series_low = 0;
     }
     e->loss_share = share;
     e->loss_at = now;
@@ -303,7 +329,8 @@ bool estimate_probe(struct estimate *e, usec now, uint32_t bps)
 {
     if (e->probing || e->move != MOVE_UP || e->use != USE_NORMAL) return false;
     e->probing = true;
-    e->probe_bps = bps;
+    e->probe_over = false;
+    e->probe_bps = bps > ESTIMATE_PROBE ? bps : ESTIMATE_PROBE;
     e->probe_first = e->next;
     e->probe_until = now + ESTIMATE_GAUGE;
     e->probe_n = e->probe_bytes = 0;
@@ -343,15 +370,18 @@ static void end_probe(struct estimate *e)
     int64_t over = (int64_t)(e->probe_sent[1] - e->probe_sent[0]);
     e->probing = false;
     if (e->probe_n < PROBE_PACKETS || took <= 0 || over <= 0) return;
-    if (e->lowered_at + ESTIMATE_GAUGE >= e->probe_until) return; /* it was too much already */
     double in = (double)(e->probe_bytes - e->probe_first_bytes) * 8 * USEC_S / (double)took;
     double out = (double)(e->probe_bytes - e->probe_last_bytes) * 8 * USEC_S / (double)over;
     double bps = smaller(smaller(in, out), e->probe_bps);
-    if (in < 0.9 * out) bps *= 0.95 * BETA; /* it was the path that set the pace: leave it some air */
+    bool full = in < 0.9 * out; /* it was the path that set the pace: leave it some air */
+    if (full) bps *= 0.95;
     if (e->loss_share > e->loss_base + LOSS_HIGH) return;
-    if (bps > e->delay_bps) {
+    if (full && bps < arrived(e)) bps = arrived(e);
+    if (bps < ESTIMATE_DELAY) bps = ESTIMATE_DELAY;
+    if (bps > e->delay_bps || (full && e->probe_over)) {
         e->delay_bps = within(bps, ESTIMATE_LEAST, ESTIMATE_MOST);
         e->peak_bps = 0;
+        if (full) remember_peak(e, in);
     }
     if (bps > e->loss_bps) e->loss_bps = within(bps, ESTIMATE_LEAST, ESTIMATE_MOST);
 }

@@ -13,6 +13,8 @@
 #include "base/time.h"
 
 #define ESTIMATE_LEAST   50000u     /* bit/s: below this nothing is gained by sending less */
+#define ESTIMATE_DELAY   150000u    /* bit/s: nor does delay alone go below this: so little fills no path */
+#define ESTIMATE_PROBE   500000u    /* bit/s of a probe at least: of fewer packets nothing can be told */
 #define ESTIMATE_MOST    100000000u /* bit/s; also: no limit is known */
 #define ESTIMATE_PACKETS 2048       /* that are remembered until feedback; power of two */
 #define ESTIMATE_TREND   20         /* groups the trend line goes through */
@@ -64,11 +66,11 @@ struct estimate {
     double loss_bps;
     usec loss_at;
     uint32_t loss_lost, loss_all, loss_bytes;
-    double loss_share;               /* of the last window */
-    double loss_base;                /* what is lost whatever is sent */
-    double series_share, series_bps; /* when lowering for loss began; 0: it did not */
+    double loss_share;                           /* of the last window */
+    double loss_base;                            /* what is lost whatever is sent */
+    double series_share, series_bps, series_low; /* when lowering for loss began; 0: it did not */
     /* probe */
-    bool probing;
+    bool probing, probe_over; /* over: delay grew meanwhile */
     uint16_t probe_first;
     uint32_t probe_bps, probe_n, probe_bytes, probe_first_bytes, probe_last_bytes;
     usec probe_until;
@@ -96,8 +98,8 @@ void estimate_tick(struct estimate *e, usec now);
 uint32_t estimate_bps(const struct estimate *e);
 /* What arrived over the last half second. */
 uint32_t estimate_arrived_bps(const struct estimate *e);
-/* A probe: for ESTIMATE_GAUGE so much more is sent that the whole is `bps`; what arrives of it may raise the
- * estimate at once. False when one is under way or the path is not calm. */
+/* A probe: for ESTIMATE_GAUGE so much more is sent that the whole is `bps` (at least ESTIMATE_PROBE); what
+ * arrives of it may change the estimate at once. False when one is under way or the path is not calm. */
 bool estimate_probe(struct estimate *e, usec now, uint32_t bps);
 /* How many bytes the probe still wants sent by now; 0 when there is none. */
 uint32_t estimate_padding(const struct estimate *e, usec now);

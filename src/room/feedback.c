@@ -3,6 +3,7 @@
 
 #include "core/peer.h"
 #include "room/sfu.h"
+#include "room/share.h"
 
 #define RTCP_BYTES_MAX 1180
 #define NACK_TICK_US   (10 * USEC_MS)
@@ -64,6 +65,16 @@ static void on_reports(struct member *m, usec now, struct span body)
     }
 }
 
+static void on_arrivals(struct member *m, usec now, struct span body)
+{
+    if (!m->estimate) return;
+    if (estimate_feedback(m->estimate, now, body)) {
+        m->room->counters.rtcp_bad++;
+        return;
+    }
+    if (share_changed(m)) m->room->wake = now;
+}
+
 static void on_nack(struct member *m, usec now, struct rtcp_item *item, struct out *out)
 {
     struct slot *s = slot_of_ssrc(m, item->media);
@@ -77,7 +88,7 @@ static void on_key_request(struct member *m, uint32_t ssrc)
 {
     struct slot *s = slot_of_ssrc(m, ssrc);
     m->room->counters.plis_in++;
-    if (s && s->track) track_want_key(s->track, s->started ? s->layer : s->want_layer);
+    if (s && s->track && !s->paused) track_want_key(s->track, s->started ? s->layer : s->want_layer);
 }
 
 static void on_fir(struct member *m, struct rtcp_item *item)
@@ -100,6 +111,9 @@ void feedback_receive(struct member *m, usec now, struct span rtcp, struct out *
             break;
         case RTCP_RECEIVER_REPORT:
             on_reports(m, now, item.body);
+            break;
+        case RTCP_TRANSPORT_CC:
+            on_arrivals(m, now, item.body);
             break;
         case RTCP_NACK:
             on_nack(m, now, &item, out);

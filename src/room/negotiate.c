@@ -311,6 +311,7 @@ static enum err make_slot(struct member *m, const struct sdp_media *s, struct in
     slot->codecs = keep_codecs(m, &in->codecs);
     slot->pt = slot->rtx_pt = slot->red_pt = 255;
     slot->layer = SLOT_NO_LAYER;
+    slot->most = SLOT_NO_LIMIT;
     if (!slot->codecs) return ERR_NOMEM;
     if (random32(m, &slot->ssrc) || random32(m, &slot->rtx_ssrc) || random32(m, &first) ||
         random32(m, &rtx_first) || random32(m, &slot->last_ts))
@@ -323,13 +324,16 @@ static enum err make_slot(struct member *m, const struct sdp_media *s, struct in
 }
 
 /* What a new section needs, still only in the plan. */
-static enum err make_all(struct plan *p)
+static enum err make_all(struct plan *p, usec now)
 {
+    bool counted = false;
     struct sdp *sdp = &p->at->sdp;
     struct member *m = p->m;
     enum err e = OK;
     for (uint16_t i = 0; i < sdp->count && !e; i++) {
         struct intent *in = &p->at->intent[i];
+        counted |= (in->fate == SLOT_NEW || in->fate == SLOT_KEPT) &&
+                   (p->at->reply[i].exts & 1u << EXT_TRANSPORT_CC);
         if (in->fate == TRACK_NEW) {
             in->track = track_new(m, &sdp->media[i], p->at->reply[i].codec[0], (enum source)in->source);
             e = in->track ? OK : ERR_NOMEM;
@@ -344,6 +348,11 @@ static enum err make_all(struct plan *p)
         struct slot **slot = mem_resize(m->slot, (size_t)m->slots + p->slots, sizeof *slot);
         if (slot) m->slot = slot;
         e = slot ? OK : ERR_NOMEM;
+    }
+    if (!e && counted && !m->estimate) {
+        m->estimate = mem_new(1, sizeof *m->estimate);
+        e = m->estimate ? OK : ERR_NOMEM;
+        if (!e) estimate_init(m->estimate, now);
     }
     if (!e && p->tracks && !m->stream) {
         m->stream = mem_new(MEMBER_SSRCS_MAX, sizeof *m->stream);
@@ -608,7 +617,7 @@ enum err negotiate(struct member *m, struct span text, struct span sources, usec
          memcmp(m->peer->fingerprint.hash, p.at->sdp.transport.fingerprint.b, m->peer->fingerprint.hash_n) !=
              0))
         return refuse(&p, "bad_sdp", "The offer has another certificate than the connection; join again.");
-    e = make_all(&p);
+    e = make_all(&p, now);
     if (!e) e = connect_peer(&p, now, &result->opened);
     if (e) {
         unmake_all(&p);

@@ -6,6 +6,7 @@
 #include "room/feedback.h"
 #include "room/messages.h"
 #include "room/sfu.h"
+#include "room/share.h"
 #include "room/streams.h"
 
 #define TICK_MOST_US (100 * USEC_MS)
@@ -237,11 +238,12 @@ enum err room_set(struct room *r, usec now, const struct room_setting *s, struct
 /* From the cache when that is possible, else by a key frame of the source, whose limit decides. */
 static void start_slot(struct slot *s, usec now, struct out *out)
 {
-    if (!s->track || s->kind != SDP_VIDEO || !sfu_up(s->member) || !s->member->sees) return;
+    if (!s->track || s->kind != SDP_VIDEO || !sfu_up(s->member) || !s->member->sees || s->paused) return;
     slot_choose_layer(s);
     sfu_catch_up(s, now, out);
     if (!s->started || (s->layer != s->want_layer && s->track->layer[s->want_layer].last_at))
         track_want_key(s->track, s->want_layer);
+    if (s->want_sid > s->max_sid && s->level_sid > s->max_sid) track_want_key(s->track, s->layer);
 }
 
 static void connected(struct member *m, usec now, struct out *out)
@@ -347,11 +349,12 @@ void room_tick(struct room *r, usec now, struct out *out, struct news *news)
     for (struct member *m = r->first, *next; m; m = next) {
         next = m->next;
         if (!tick_peer(m, now, out, news)) continue;
+        share_tick(m, now, out);
         for (uint8_t i = 0; i < m->slots; i++)
             start_slot(m->slot[i], now, out);
         feedback_tick(m, now, out);
         if (m->peer) wake = usec_min(wake, peer_wake(m->peer));
-        wake = usec_min(wake, feedback_wake(m));
+        wake = usec_min(wake, usec_min(feedback_wake(m), share_wake(m)));
     }
     if (r->refresh_at && r->refresh_at <= now) refresh(r);
     if (r->refresh_at) wake = usec_min(wake, r->refresh_at);

@@ -71,7 +71,7 @@ void room_scratch_free(struct room_scratch *s);
 struct room_counters { /* since the room began; they only count up */
     uint64_t packets_in, packets_out, bytes_in, bytes_out;
     uint64_t refused_ssrc, refused_pt, late, muted;
-    uint64_t nacks_in, resent, resend_refused, nacks_out, plis_in, plis_out, rtcp_bad;
+    uint64_t nacks_in, resent, resend_refused, nacks_out, plis_in, plis_out, rtcp_bad, padding_out;
     uint64_t messages_limited, offers_refused;
 };
 

@@ -56,6 +56,7 @@ void member_free(struct member *m)
     mem_free(m->slot);
     mem_free(m->view);
     mem_free(m->twcc);
+    mem_free(m->estimate);
     mem_free(m->stream);
     if (m->promised) secret_wipe(m->promised, sizeof *m->promised);
     mem_free(m->promised);

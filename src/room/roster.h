@@ -4,6 +4,7 @@
 #ifndef ROOM_ROSTER_H
 #define ROOM_ROSTER_H
 
+#include "core/estimate.h"
 #include "core/twcc.h"
 #include "room/slots.h"
 
@@ -70,8 +71,13 @@ struct member {
     bool has_view;
     struct shown *view;
     uint16_t views;
-    uint16_t twcc_next; /* transport-wide number of the next packet to it */
-    usec rtt_us;        /* 0: not known */
+    struct estimate *estimate; /* of the path to it; NULL when it gives no transport-wide feedback */
+    bool limited;              /* it gets less than it wants to see (room/share) */
+    uint32_t share_bps;        /* the estimate that was shared out last */
+    uint32_t spare_bps;        /* what was left of it */
+    usec share_due, probe_due, probe_wait, pad_due;
+    uint32_t probe_from;
+    usec rtt_us; /* 0: not known */
     usec resend_second;
     uint32_t resend_bytes, sent_bytes; /* this second, and the last one's */
     uint32_t sent_before;

@@ -51,6 +51,12 @@ static bool repairs(const struct slot *s)
     return s->kind == SDP_AUDIO || s->rtx_pt != 255;
 }
 
+/* It carries a transport-wide number. */
+static bool numbered(const struct slot *s)
+{
+    return s->member->ext_out[EXT_TRANSPORT_CC] && s->member->estimate && repairs(s);
+}
+
 /* The extensions of one packet to m; returns the end. */
 static uint8_t *extensions(uint8_t *p, struct slot *s, const struct head *h, const struct cache_pkt *pkt,
                            const struct cache *c, usec now)
@@ -62,8 +68,8 @@ static uint8_t *extensions(uint8_t *p, struct slot *s, const struct head *h, con
     uint8_t *start = p, small[3];
     p += 4;
     if (h->mid && id[EXT_MID]) p = element(p, two, id[EXT_MID], SPAN(s->mid_text, s->mid_n));
-    if (id[EXT_TRANSPORT_CC] && repairs(s)) {
-        put16(small, m->twcc_next++);
+    if (numbered(s)) {
+        put16(small, m->estimate->next);
         p = element(p, two, id[EXT_TRANSPORT_CC], SPAN(small, 2));
     }
     if (id[EXT_SEND_TIME] && !id[EXT_TRANSPORT_CC] && repairs(s)) { /* 6.18 fixed point seconds */
@@ -145,6 +151,7 @@ static bool send_packet(struct slot *s, const struct head *h, const struct cache
     struct span payload = outgoing(s, h, c, p, copy);
     size_t n = (size_t)(end - header);
     if (peer_seal_rtp(m->peer, out, SPAN(header, n), payload, h->index)) return false;
+    if (numbered(s)) estimate_sent(m->estimate, now, n + payload.n);
     if (!h->again) m->sent_bytes += (uint32_t)(n + payload.n);
     m->room->counters.packets_out++;
     m->room->counters.bytes_out += n + payload.n;
@@ -209,7 +216,7 @@ static bool wants(struct slot *s, uint8_t layer, const struct cache_pkt *p, usec
 {
     if (s->started && layer == s->layer) return true;
     if (s->started && layer != s->want_layer) return false;
-    if (!s->member->sees) return false;
+    if (!s->member->sees || s->paused) return false;
     if (s->kind == SDP_VIDEO && !(p->key && p->start)) return false;
     if (!s->started && layer > s->want_layer) return false;
     start_here(s, layer, p, now);
@@ -220,6 +227,7 @@ static bool wants(struct slot *s, uint8_t layer, const struct cache_pkt *p, usec
 static bool above(struct slot *s, const struct cache_pkt *p, bool *marker)
 {
     if (p->sid > s->level_sid) s->level_sid = p->sid;
+    if (p->key && p->start) s->max_sid = s->want_sid;
     if (p->sid > s->max_sid || (p->temporal && p->tid > s->max_tid)) {
         seqmap_skip(&s->map, p->seq);
         return true;
@@ -307,6 +315,7 @@ static int layer_to_start(const struct slot *s, usec now)
 
 void sfu_catch_up(struct slot *s, usec now, struct out *out)
 {
+    if (s->paused || s->member->limited) return; /* a burst is the last thing a full path needs */
     if (!s->track || s->started || s->kind != SDP_VIDEO || !sfu_up(s->member) || !track_live(s->track))
         return;
     if (room_sealed(s->member->room)) return; /* the key frame may be of an epoch from before it came */
@@ -334,6 +343,7 @@ void sfu_restart(struct slot *s)
     s->started = false;
     s->layer = SLOT_NO_LAYER;
     s->level_sid = 0;
+    s->max_sid = s->want_sid;
     s->waits_key = s->track && s->kind == SDP_VIDEO;
 }
 
@@ -362,6 +372,7 @@ static bool within_budget(struct member *m, usec now, size_t n)
     }
     uint32_t most = m->sent_before > m->sent_bytes ? m->sent_before : m->sent_bytes;
     uint32_t budget = most / RESEND_SHARE > RESEND_FLOOR ? most / RESEND_SHARE : RESEND_FLOOR;
+    if (m->limited && budget > RESEND_FLOOR + m->spare_bps / 8) budget = RESEND_FLOOR + m->spare_bps / 8;
     if (m->resend_bytes + n > budget) return false;
     m->resend_bytes += (uint32_t)n;
     return true;
@@ -421,6 +432,51 @@ void sfu_resend(struct slot *s, usec now, uint16_t seq, uint16_t following, stru
     resend_one(s, now, seq, out);
     for (unsigned i = 0; i < 16; i++)
         if (following & 1u << i) resend_one(s, now, (uint16_t)(seq + 1 + i), out);
+}
+
+/* ---- padding ---- */
+
+#define PAD_BYTES 255
+
+static bool pad_one(struct slot *s, usec now, struct out *out)
+{
+    static const uint8_t nothing[PAD_BYTES] = {[PAD_BYTES - 1] = PAD_BYTES};
+    struct member *m = s->member;
+    uint8_t header[128], number[2], *at = header;
+    bool two = m->two_byte;
+    put16(number, m->estimate->next);
+    *at++ = 0x80 | 0x20 | 0x10;
+    *at++ = s->rtx_pt;
+    at = put16(at, (uint16_t)s->rtx_sent);
+    at = put32(at, s->last_ts);
+    at = put32(at, s->rtx_ssrc);
+    uint8_t *start = at;
+    at += 4;
+    if (m->ext_out[EXT_MID]) at = element(at, two, m->ext_out[EXT_MID], SPAN(s->mid_text, s->mid_n));
+    at = element(at, two, m->ext_out[EXT_TRANSPORT_CC], SPAN_OF(number));
+    while ((at - start) % 4)
+        *at++ = 0;
+    put16(start, two ? 0x1000 : 0xbede);
+    put16(start + 2, (uint16_t)((at - start) / 4 - 1));
+    size_t n = (size_t)(at - header);
+    if (peer_seal_rtp(m->peer, out, SPAN(header, n), SPAN_OF(nothing), s->rtx_sent)) return false;
+    s->rtx_sent++;
+    estimate_sent(m->estimate, now, n + PAD_BYTES);
+    m->room->counters.bytes_out += n + PAD_BYTES;
+    m->room->counters.padding_out++;
+    return true;
+}
+
+void sfu_pad(struct member *m, usec now, uint32_t bytes, struct out *out)
+{
+    struct slot *s = NULL;
+    for (uint8_t i = 0; i < m->slots && !s; i++)
+        if (m->slot[i]->track && m->slot[i]->kind == SDP_VIDEO && m->slot[i]->rtx_ssrc &&
+            m->slot[i]->rtx_pt != 255 && numbered(m->slot[i]))
+            s = m->slot[i];
+    if (!s || !sfu_up(m)) return;
+    for (uint32_t sent = 0; sent + PAD_BYTES / 2 < bytes; sent += PAD_BYTES)
+        if (!pad_one(s, now, out)) return;
 }
 
 /* ---- key frames ---- */

@@ -26,6 +26,9 @@ void sfu_resend(struct slot *s, usec now, uint16_t seq, uint16_t following, stru
 void sfu_catch_up(struct slot *s, usec now, struct out *out);
 /* Something changed: the slot starts again at the next key frame. */
 void sfu_restart(struct slot *s);
+/* Sends about so many bytes that mean nothing, as RTX of one of the member's slots (RFC 4588 section 4, RFC
+ * 3550 section 5.1: padding alone); nothing without such a slot. */
+void sfu_pad(struct member *m, usec now, uint32_t bytes, struct out *out);
 /* Asks the sources of all tracks of the room for the key frames that are wanted and allowed now. */
 void sfu_ask_keys(struct room *r, usec now, struct out *out);
 /* Where the slot's line is at `now`, for a sender report; false before the first packet. */

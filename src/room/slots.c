@@ -33,23 +33,37 @@ const struct slot_codec *slot_codec_for(const struct slot_codecs *codecs, const 
 /* ---- which layer ---- */
 
 /* Without knowing the layers' sizes: encodings halve from the last to the first, so the height asked for says
- * how many steps below the largest are enough. Issue of bandwidth comes on top of this. */
+ * how many steps below the largest are enough. */
+static uint8_t steps_down(const struct slot *s)
+{
+    if (!s->height || s->height > 400) return 0;
+    return s->height > 200 ? 1 : 2;
+}
+
+/* A layer that was never sent isn't waited for. */
+static uint8_t sent_layer(const struct track *t, uint8_t most)
+{
+    for (int k = most; t && k >= 0; k--)
+        if (t->layer[k].last_at) return (uint8_t)k;
+    return most;
+}
+
+uint8_t slot_wish(const struct slot *s)
+{
+    uint8_t top = s->track ? (uint8_t)(s->track->layers - 1) : 0, down = steps_down(s);
+    if (top) return sent_layer(s->track, top > down ? (uint8_t)(top - down) : 0);
+    if (s->rtx_pt == 255) return SLOT_SIDS; /* such a packet must look the same when it is sent again */
+    return down == 2 ? 0 : down == 1 ? 1 : SLOT_SIDS;
+}
+
 void slot_choose_layer(struct slot *s)
 {
-    const struct track *t = s->track;
-    uint8_t top = t ? (uint8_t)(t->layers - 1) : 0, down = 0;
-    if (s->height && s->height <= 400) down = 1;
-    if (s->height && s->height <= 200) down = 2;
-    s->max_sid = (uint8_t)(down >= 2 ? 0 : down == 1 ? 1 : 7);
+    uint8_t wish = slot_wish(s), want = wish < s->most ? wish : s->most;
+    bool layers = s->track && s->track->layers > 1;
+    s->want_layer = layers ? sent_layer(s->track, want) : 0;
+    s->want_sid = layers ? SLOT_SIDS : want;
     s->max_tid = 7;
-    if (s->rtx_pt == 255) s->max_sid = 7; /* such a packet must look the same when it is sent again */
-    uint8_t want = top > down ? (uint8_t)(top - down) : 0;
-    s->want_layer = want;
-    for (int k = want; t && k >= 0; k--) /* a layer that was never sent isn't waited for */
-        if (t->layer[k].last_at) {
-            s->want_layer = (uint8_t)k;
-            return;
-        }
+    if (s->want_sid < s->max_sid || !s->started) s->max_sid = s->want_sid;
 }
 
 /* ---- filling ---- */
@@ -125,6 +139,10 @@ static bool put(struct slot *s, struct track *t)
     s->red_pt = 255;
     for (uint8_t i = 0; i < s->codecs->n; i++)
         if (s->codecs->row[i].codec == CODEC_RED) s->red_pt = s->codecs->row[i].pt;
+    s->most = SLOT_NO_LIMIT;
+    s->paused = false;
+    s->most_at = 0;
+    s->member->share_due = 0;
     sfu_restart(s);
     slot_choose_layer(s);
     s->member->room->wake = 0; /* the next tick starts it: from the cache, or by asking the source */
@@ -168,9 +186,10 @@ static void resize(struct member *m)
         const struct shown *at = s->track && m->has_view ? shown_as(m, s->track) : NULL;
         s->width = at ? at->width : 0;
         s->height = at ? at->height : 0;
+        m->share_due = 0;
         if (!s->track || s->kind != SDP_VIDEO) continue;
         slot_choose_layer(s);
-        if (s->started && s->layer != s->want_layer) track_want_key(s->track, s->want_layer);
+        if (s->started && s->layer != s->want_layer && !s->paused) track_want_key(s->track, s->want_layer);
     }
 }
 

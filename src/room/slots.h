@@ -12,6 +12,7 @@
 #define SLOT_CODECS_MAX  16
 #define SLOT_RESENDS_MAX 32
 #define SLOT_NO_LAYER    255
+#define SLOT_SIDS        7 /* spatial layers are numbered up to here */
 
 struct slot_codec {                                        /* a format of a section, and what repairs it */
     uint8_t codec, profile, constraints, mode, pt, rtx_pt; /* rtx_pt 255: none */
@@ -33,6 +34,10 @@ struct slot {
     uint8_t pt, rtx_pt, red_pt;
     uint8_t layer, want_layer; /* of the track: what is sent, what should be */
     uint8_t max_sid, max_tid;  /* of a layered stream */
+    uint8_t want_sid;          /* what max_sid is to be: lower at once, higher with the next key frame */
+    uint8_t most;              /* layer (or spatial layer) the path bears (room/share) */
+    bool paused;               /* it bears none */
+    usec most_at;              /* when that last changed */
     uint8_t level_sid;         /* highest spatial layer seen lately */
     char mid_text[SDP_MID_MAX];
     uint8_t mid_n;
@@ -74,7 +79,10 @@ void slots_empty(struct member *m);
 bool slots_may_have(const struct member *m, const struct track *t);
 /* The payload type with which this section receives the codec, or NULL. */
 const struct slot_codec *slot_codec_for(const struct slot_codecs *codecs, const struct sdp_codec *c);
-/* The layer this slot wants of its track, by the size it is shown in. */
+#define SLOT_NO_LIMIT 255
+/* The layer this slot wants of its track, by the size it is shown in and what the path bears. */
 void slot_choose_layer(struct slot *s);
+/* The same by the size alone: the layer of a simulcast track, the spatial layer of any other. */
+uint8_t slot_wish(const struct slot *s);
 
 #endif

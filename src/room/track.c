@@ -61,6 +61,25 @@ void track_free(struct track *t)
 
 /* ---- arrival ---- */
 
+/* A mean over about two seconds: key frames must not look like another rate. */
+static void count_layers(struct layer *l, usec window)
+{
+    for (unsigned i = 0; i < TRACK_SIDS; i++) {
+        uint32_t bps = (uint32_t)((uint64_t)l->sid_bytes[i] * 8 * USEC_S / window);
+        if (l->window)
+            l->sid_bps[i] = l->sid_bps[i] ? (uint32_t)(((uint64_t)l->sid_bps[i] * 3 + bps) / 4) : bps;
+        l->sid_bytes[i] = 0;
+    }
+}
+
+uint32_t layer_bps(const struct layer *l, uint8_t sid)
+{
+    uint32_t sum = 0;
+    for (unsigned i = 0; i < TRACK_SIDS && i <= sid; i++)
+        sum += l->sid_bps[i];
+    return sum;
+}
+
 static void count_arrival(struct layer *l, usec now, const struct track *t, const struct rtp_in *in,
                           uint32_t seq)
 {
@@ -75,6 +94,7 @@ static void count_arrival(struct layer *l, usec now, const struct track *t, cons
     usec window = usec_since(now, l->window);
     if (window >= USEC_S / 2) {
         if (l->window) l->bps = (uint32_t)((uint64_t)l->window_bytes * 8 * USEC_S / window);
+        count_layers(l, window);
         l->window = now;
         l->window_bytes = 0;
     }
@@ -157,6 +177,7 @@ enum err track_take(struct track *t, uint8_t layer, usec now, const struct rtp_i
     e = cache_add(&l->cache, &p, part, kept);
     if (e) return e;
     count_arrival(l, now, t, in, p.seq);
+    l->sid_bytes[p.sid < TRACK_SIDS ? p.sid : TRACK_SIDS - 1] += (uint32_t)in->payload.n + 12;
     if (t->kind == SDP_VIDEO && p.key && p.start && p.seq == l->cache.highest) {
         l->key_seq = p.seq;
         l->key_at = now;

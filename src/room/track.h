@@ -14,6 +14,7 @@
 #include "wire/sdp.h"
 
 #define TRACK_LAYERS_MAX 4
+#define TRACK_SIDS       4 /* counted apart; higher ones with the last */
 #define TRACK_FEEDS_MAX  ROOM_MEMBERS_MAX
 #define LEVEL_SILENT     127
 
@@ -44,6 +45,7 @@ struct layer {
     /* how much comes */
     uint32_t window_bytes, bps;
     usec window;
+    uint32_t sid_bytes[TRACK_SIDS], sid_bps[TRACK_SIDS]; /* by spatial layer, over a few windows */
 };
 
 struct track {
@@ -100,6 +102,8 @@ enum err track_take(struct track *t, uint8_t layer, usec now, const struct rtp_i
 void track_renew(struct track *t, uint8_t layer, bool keep);
 /* The report block about a layer, for its sender. */
 void track_report(struct layer *l, usec now, struct rtcp_report *report);
+/* Bits a second of the layer lately, up to this spatial layer; 0: nothing came yet. */
+uint32_t layer_bps(const struct layer *l, uint8_t sid);
 /* Somebody needs a key frame of this layer. */
 void track_want_key(struct track *t, uint8_t layer);
 /* Which layers may be asked for a key frame now (bits); counts as asked. 0: none, or not yet. */

@@ -304,6 +304,7 @@ struct client *world_join(struct world *w, enum member_kind kind, uint32_t can, 
     c->session = index + 1;
     c->number = index + 1;
     c->burst = 3;
+    twcc_init(&c->came);
     c->path = (struct path){
         .kind = PATH_UDP, .family = 4, .port = (uint16_t)(5000 + index), .addr = {127, 0, 0, 2}};
     snprintf(c->ufrag, sizeof c->ufrag, "uf%05u", index);
@@ -681,12 +682,18 @@ static void got_rtp(struct client *c, struct mspan pkt)
         c->bad_payloads += e != ERR_REPLAY;
         return;
     }
-    struct span payload = SPAN(pkt.p + h.header_n, n - h.header_n);
+    struct span payload = SPAN(pkt.p + h.header_n, n - h.header_n),
+                number = rtp_ext_value(&h, span_m(pkt), TCC_EXT);
+    if (number.n == 2) twcc_got(&c->came, c->w->now, (uint16_t)(number.p[0] << 8 | number.p[1]));
     for (uint8_t i = 0; i < c->gots; i++) {
         struct got_stream *g = &c->got[i];
         if (g->ssrc == h.ssrc) {
             got_media(c, g, h.seq, h.ts, payload, true);
             got_descriptor(g, &h, span_m(pkt));
+            return;
+        }
+        if (g->rtx_ssrc == h.ssrc && (pkt.p[0] & 0x20)) {
+            c->padding++;
             return;
         }
         if (g->rtx_ssrc == h.ssrc && payload.n > 2) {
@@ -753,6 +760,11 @@ static void client_time(struct client *c)
             ask_missing(c, &c->got[i]);
             c->got[i].missing_next = now + 30 * USEC_MS;
         }
+    if (c->tells && twcc_wake(&c->came) <= now) {
+        uint8_t b[1400];
+        struct writer w = writer_of(MSPAN(b, sizeof b));
+        if (twcc_write(&c->came, now, &w, 1, 2)) send_rtcp(c, writer_span(&w));
+    }
     if (c->next_report <= now) {
         report(c);
         c->next_report = now + USEC_S;

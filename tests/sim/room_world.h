@@ -8,6 +8,7 @@
 #define SIM_ROOM_WORLD_H
 
 #include "core/peer.h"
+#include "core/twcc.h"
 #include "room/room.h"
 #include "sim/link.h"
 
@@ -68,6 +69,9 @@ struct client {
     bool silent;         /* sends nothing by itself */
     bool no_vp8;         /* its offers want H.264 alone, which nobody sends */
     uint8_t burst;       /* packets a frame */
+    bool tells;          /* when which packet came (core/twcc) */
+    struct twcc came;
+    uint64_t padding; /* packets of padding alone */
 };
 struct world {
     usec now;

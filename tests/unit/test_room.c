@@ -209,7 +209,7 @@ static void layers_never_sent_are_not_waited_for(void **state)
 {
     (void)state;
     struct track t = {.layers = 3, .kind = SDP_VIDEO};
-    struct slot s = {.track = &t, .kind = SDP_VIDEO};
+    struct slot s = {.track = &t, .kind = SDP_VIDEO, .most = SLOT_NO_LIMIT};
     slot_choose_layer(&s);
     assert_int_equal(s.want_layer, 2);
     t.layer[0].last_at = 1;
