@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Speed of the sealing core in a browser's worker: serves one page under the product's CSP, starts the browser
-// headless on it, prints what the worker measured. By hand and for the decision's table; not part of check.
+// headless on it, prints what the worker measured (seal and open: 1000 frames of 1200 bytes). In ./check --long.
 // usage: node browser.mjs SEAL.WASM chromium|firefox-esr
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
