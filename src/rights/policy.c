@@ -158,9 +158,14 @@ static bool joiner(const struct facts *f)
 {
     return here_with(f, CAN_JOIN);
 }
+/* Whoever waits in a lobby is given nothing yet; relays come with the room's answer. */
+static bool joiner_inside(const struct facts *f)
+{
+    return joiner(f) && (f->room.rule != RULE_LOBBY || f->who.admitted || f->who.can & CAN_MODERATE);
+}
 static bool writer_here(const struct facts *f)
 {
-    return here_with(f, CAN_JOIN | CAN_CHAT);
+    return joiner_inside(f) && here_with(f, CAN_CHAT);
 }
 static bool plain_dev(const struct facts *f)
 {
@@ -241,9 +246,10 @@ static const struct rule rules[] = {
     ALLOW(46, BIT(VERB_JOIN), plain_dev, "A development server lets plain local clients in."),
     ALLOW(47, MODERATING, moderator, "The token grants moderating this room."),
     ALLOW(48, BIT(VERB_MEMBERS), sees_members, "The token names this room."),
-    ALLOW(49, BIT(VERB_SHOW) | BIT(VERB_RELAY) | BIT(VERB_CONSENT), joiner, "The token names this room."),
+    ALLOW(49, BIT(VERB_SHOW) | BIT(VERB_CONSENT), joiner, "The token names this room."),
+    ALLOW(54, BIT(VERB_RELAY), joiner_inside, "The token opens this room."),
     ALLOW(52, BIT(VERB_FILE), writer_here, "The token grants writing in this room."),
-    ALLOW(53, BIT(VERB_FETCH), joiner, "The token names this room."),
+    ALLOW(53, BIT(VERB_FETCH), joiner_inside, "The token names this room."),
     ALLOW(50, BIT(VERB_POLICY) | BIT(VERB_GUEST), room_there, "Anybody with the link may ask this."),
     ALLOW(51, BIT(VERB_OPENAPI), always, "Anybody may read this."),
 };

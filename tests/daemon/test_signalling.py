@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Signalling that can't be (acceptance rows 33, 34, 36): the wrong order, ids of others, who one claims to be; and a client that vanishes after each
+"""Signalling that can't be (acceptance rows 30, 33, 34, 35, 36): the wrong order, ids of others, who one claims to be; and a client that vanishes after each
 step of entering. All over real WebSockets.     usage: test_signalling.py INCAMERA     Last line: N passed, N failed; exit 77 without python3-aiortc"""
-import json, re, sys, time
+import json, re, select, sys, threading, time
 from client import Socket, call, join, token
 from publish import Live
 from server import Server
@@ -188,10 +188,148 @@ def walk(s, t, root):
     check("prefixes", left == 0 and forwarded == 0)
 
 
+def lobby(s):
+    """Row 35: who waits in the lobby of a running meeting sees, hears and learns nothing, whatever it sends."""
+    call(s.http, "POST", "/api/v1/rooms", {"name": "lobby", "policy": {"join": "lobby"}})
+    cam = token(s, "lobby", "Secret Name", "--can", "join,publish,moderate,chat")
+    with Live(s, "lobby", cam):
+        end = time.time() + 10
+        while not metric(s, "live_rtp_packets_in") and time.time() < end:
+            time.sleep(0.1)
+        inside, joined = join(s, "lobby", token(s, "lobby", "Hidden Mod", "--can", "join,moderate,chat"))
+        check("a moderator is inside", joined["type"] == "joined", joined)
+        time.sleep(1.1)
+        before = metric(s, "live_rtp_packets_out")
+        guest = json.loads(call(s.http, "POST", "/api/v1/rooms/lobby/guest", {"name": "Waits"})[1])["token"]
+        tries = [dict(type="offer", sdp=offer(), send=SEND), dict(type="view", show=[{"track": 1, "width": 10, "height": 10}]), dict(type="chat", text="x"),
+                 dict(type="hand", up=True), dict(type="react", emoji="\U0001f44d"), dict(type="track", source="camera", on=True, muted=False), dict(type="kick", member=1),
+                 dict(type="mute_member", member=1, source="camera"), dict(type="lock", locked=True), dict(type="admit", knock=1, admit=True), dict(type="end"), dict(type="ping"),
+                 dict(type="join", token=guest, room="lobby")]
+        inside.send(type="chat", id=3, text="a secret sentence")
+        heard = []
+        for k in range(0, len(tries), 4):  # whoever sends more that is wrong is thrown out
+            a, first = join(s, "lobby", guest)
+            check("it waits", first["type"] == "waiting", first)
+            for i, m in enumerate(tries[k:k + 4]):
+                a.send(id=10 + i, **m)
+            end = time.time() + 0.8
+            while time.time() < end:
+                try:
+                    heard.append(a.next(max(0.05, end - time.time())))
+                except (EOFError, OSError):
+                    break
+            a.s.close()
+        kinds = {m["type"] for m in heard}
+        check("what a waiting one hears", kinds <= {"error", "pong", "waiting"} and len(heard) >= len(tries) - 1, heard)
+        text = json.dumps(heard)
+        told = [w for w in ("Secret Name", "Hidden Mod", "secret sentence", "ufrag", "candidate", "turn:", "credential", "fingerprint") if w in text]
+        check("no word of those inside, no secret", not told, told)
+        status = {path: call(s.http, method, f"/api/v1/rooms/lobby/{path}", body, token=guest)[0] for method, path, body in
+                  (("GET", "members", None), ("POST", "relay", {}), ("GET", "barred", None), ("POST", "tokens", {"name": "x"}))}
+        check("nor by the API", set(status.values()) == {403}, status)
+        time.sleep(1.1)
+        out = metric(s, "live_rtp_packets_out") - before
+        check("no packet was forwarded", out == 0, out)
+        print(f"row 35: {len(tries)} tries from the lobby, {len(heard)} answers, packets forwarded {out}, secrets told {len(told)}")
+        inside.s.close()
+
+
+def flood(s):
+    """Row 30: one client that sends as fast as it can, and 500 that send 20 messages a second; others enter meanwhile."""
+    call(s.http, "POST", "/api/v1/rooms", {"name": "quiet"})
+    t = token(s, "quiet", "Ana")
+
+    def enters(times, until):
+        while time.time() < until:
+            begun = time.time()
+            a, joined = join(s, "quiet", t)
+            a.send(type="offer", id=2, sdp=offer(), send=SEND)
+            good = joined["type"] == "joined" and a.until("answer", "error")["type"] == "answer"
+            times.append(time.time() - begun if good else 9.0)
+            a.send(type="leave", id=3)
+            a.s.close()
+            time.sleep(0.02)
+
+    def frame(**m):
+        p = json.dumps(m).encode()
+        return b"\x81" + bytes([0x80 | len(p)]) + b"\0\0\0\0" + p
+
+    def meanwhile(seconds, send):
+        times = []
+        th = threading.Thread(target=enters, args=(times, time.time() + seconds))
+        th.start()
+        send(time.time() + seconds)
+        th.join()
+        times.sort()
+        return times
+
+    a, _ = join(s, "quiet", t)
+    one, told, sent = frame(type="hand", id=7, up=True) * 100, [], [0]
+
+    def as_fast(until):
+        a.s.settimeout(0.2)
+        while time.time() < until:
+            try:
+                a.s.sendall(one)
+                sent[0] += 100
+                a.s.setblocking(False)
+                told.append(a.s.recv(1 << 20))
+                if not told[-1]:
+                    return
+            except BlockingIOError:
+                pass
+            except OSError:
+                return
+            finally:
+                a.s.settimeout(0.2)
+    times = meanwhile(3, as_fast)
+    limited = b"too_many" in b"".join(told) or (told and not told[-1])
+    p99 = times[int(len(times) * 0.99) - 1]
+    print(f"row 30: {sent[0] / 3:.0f} messages/s from one, limited {limited}; {len(times)} enter meanwhile, p99 {1000 * p99:.0f} ms")
+    check("a flood is limited and disturbs nobody", limited and p99 < 1 and len(times) > 20, (limited, p99, len(times)))
+    many, refused = [], 0
+    for r in range(25):
+        call(s.http, "POST", "/api/v1/rooms", {"name": f"crowd-{r}"})
+        mine = token(s, f"crowd-{r}", "C")
+        for _ in range(20):
+            many.append(join(s, f"crowd-{r}", mine)[0])
+    beat, poll = frame(type="ping", id=9), select.poll()
+    for m in many:
+        m.s.setblocking(False)
+        poll.register(m.s, select.POLLIN)
+    by = {m.s.fileno(): m.s for m in many}
+    sent[0] = 0
+
+    def twenty_a_second(until):
+        nonlocal refused
+        due = time.time()
+        while time.time() < until:
+            for m in many:
+                try:
+                    sent[0] += m.s.send(beat) > 0
+                except OSError:
+                    refused += 1
+            due += 0.05
+            while time.time() < due:
+                for fd, _ in poll.poll(max(0, 1000 * (due - time.time()))):
+                    try:
+                        by[fd].recv(65536)
+                    except OSError:
+                        pass
+    times = meanwhile(3, twenty_a_second)
+    p99 = times[int(len(times) * 0.99) - 1]
+    print(f"row 30: {len(many)} clients, {sent[0] / 3:.0f} messages/s together; {len(times)} enter meanwhile, p99 {1000 * p99:.0f} ms")
+    check("500 clients at 20 a second", refused == 0 and p99 < 1 and sent[0] > 15000, (refused, p99, sent[0]))
+    for m in many:
+        m.s.close()
+
+
 with Server(sys.argv[1], "--engines", "1") as s:
     call(s.http, "POST", "/api/v1/rooms", {"name": "talk"})
     order(s)
     others(s)
     prefixes(s)
+    lobby(s)
+    flood(s)
 print(f"{passed} passed, {failed} failed")
 sys.exit(failed != 0)

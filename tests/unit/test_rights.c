@@ -69,10 +69,10 @@ static int reference(const struct facts *f)
     }
     if (admin && (f->who.all_rooms || f->who.this_room)) return 1;
     bool here = tok && f->who.this_room && f->room.there;
-    if (f->verb == VERB_SHOW || f->verb == VERB_RELAY || f->verb == VERB_CONSENT)
-        return here && f->who.can & CAN_JOIN;
-    if (f->verb == VERB_FETCH) return here && f->who.can & CAN_JOIN;
-    if (f->verb == VERB_FILE) return here && f->who.can & CAN_JOIN && f->who.can & CAN_CHAT;
+    if (f->verb == VERB_SHOW || f->verb == VERB_CONSENT) return here && f->who.can & CAN_JOIN;
+    bool inside = here && f->who.can & CAN_JOIN && (f->room.rule != RULE_LOBBY || f->who.admitted || mod);
+    if (f->verb == VERB_FETCH || f->verb == VERB_RELAY) return inside;
+    if (f->verb == VERB_FILE) return inside && f->who.can & CAN_CHAT;
     if (f->verb == VERB_MEMBERS && here && f->who.can & CAN_JOIN && f->room.rule != RULE_LOBBY) return 1;
     return f->verb != VERB_CLOSE && here && mod;
 }
