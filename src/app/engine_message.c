@@ -404,6 +404,7 @@ void engine_stats(const struct engine *e, struct writer *w)
     struct writer l = writer_of(MSPAN(label, sizeof label - 1));
     uint32_t rooms = 0;
     struct room_counters sum = {0};
+    struct room_paths paths = {0};
     write_str(&l, "{engine=\"");
     write_dec(&l, e->conf.index);
     write_str(&l, "\"}");
@@ -418,6 +419,8 @@ void engine_stats(const struct engine *e, struct writer *w)
         sum.resent += c->resent;
         sum.plis_in += c->plis_in;
         sum.plis_out += c->plis_out;
+        sum.padding_out += c->padding_out;
+        room_add_paths(e->room[i].room, &paths);
     }
     const struct {
         const char *name;
@@ -443,6 +446,10 @@ void engine_stats(const struct engine *e, struct writer *w)
         {"live_packets_resent", sum.resent},
         {"live_plis_in", sum.plis_in},
         {"live_plis_out", sum.plis_out},
+        {"live_padding_packets", sum.padding_out},
+        {"live_limited_paths", paths.limited},
+        {"live_limited_paths_bps", paths.limited_bps},
+        {"live_held_slots", paths.held_slots},
     };
     for (size_t i = 0; i < COUNT_OF(row); i++)
         metric(w, row[i].name, label, row[i].value);

@@ -87,6 +87,8 @@ static inline void estimate_sent(struct estimate *e, usec now, size_t bytes)
     s->seq = e->next++;
     s->bytes = (uint16_t)(bytes & 0x3fff);
     if (!e->asked_at) e->asked_at = now;
+    __builtin_prefetch(&e->sent[(e->next + 8u) % ESTIMATE_PACKETS],
+                       1); /* the next cache line of many rings */
 }
 /* A feedback about this transport, behind its two SSRCs. ERR_SHORT, ERR_FORMAT, ERR_LIMIT as arrivals_open;
  * on failure nothing changed. What it says of packets that were not sent, or that it has spoken of before, is

@@ -88,6 +88,17 @@ const struct room_counters *room_counters(const struct room *r)
     return &r->counters;
 }
 
+void room_add_paths(const struct room *r, struct room_paths *sum)
+{
+    for (const struct member *m = r->first; m; m = m->next) {
+        if (!m->estimate || estimate_bps(m->estimate) >= ESTIMATE_MOST) continue;
+        sum->limited++;
+        sum->limited_bps += estimate_bps(m->estimate);
+        for (uint8_t i = 0; i < m->slots; i++)
+            sum->held_slots += m->slot[i]->track && (m->slot[i]->paused || m->slot[i]->most != SLOT_NO_LIMIT);
+    }
+}
+
 void room_tap(struct room *r, const struct sfu_tap *tap)
 {
     r->tap = tap;

@@ -151,6 +151,13 @@ struct member *room_member_by_number(const struct room *r, uint32_t number);
 uint32_t room_member_count(const struct room *r);
 struct span room_name(const struct room *r); /* borrowed */
 const struct room_counters *room_counters(const struct room *r);
+struct room_paths {       /* what the members' paths bear, now */
+    uint64_t limited_bps; /* the sum of the estimates of those that showed a limit */
+    uint32_t limited;     /* how many did */
+    uint32_t held_slots;  /* slots that get a lower layer than they are shown in, or nothing */
+};
+/* Adds this room's. */
+void room_add_paths(const struct room *r, struct room_paths *sum);
 
 /* A member's transport, NULL before its first accepted offer; the engine gives it datagrams (peer_receive).
  */

@@ -559,6 +559,7 @@ static void report(struct client *c)
         rtcp_write_sender(&w, c->sent[i].ssrc, &sr);
     }
     if (!c->sents) rtcp_write_receiver(&w, 1, NULL, 0);
+    if (c->lies && c->gots) rtcp_write_remb(&w, 1, 1000000000, &c->got[0].ssrc, 1);
     send_rtcp(c, writer_span(&w));
     for (uint8_t i = 0; i < c->gots; i++) {
         struct got_stream *g = &c->got[i];
@@ -672,6 +673,14 @@ static void got_descriptor(struct got_stream *g, const struct rtp *h, struct spa
     g->frame = frame;
 }
 
+static void came(struct client *c, uint16_t seq)
+{
+    uint16_t missing = (uint16_t)(seq - c->came.highest);
+    for (uint16_t i = 1; c->lies && c->came.next && i < missing && missing < 500; i++)
+        twcc_got(&c->came, c->w->now, (uint16_t)(c->came.highest + 1));
+    twcc_got(&c->came, c->w->now, seq);
+}
+
 static void got_rtp(struct client *c, struct mspan pkt)
 {
     struct rtp h;
@@ -684,7 +693,7 @@ static void got_rtp(struct client *c, struct mspan pkt)
     }
     struct span payload = SPAN(pkt.p + h.header_n, n - h.header_n),
                 number = rtp_ext_value(&h, span_m(pkt), TCC_EXT);
-    if (number.n == 2) twcc_got(&c->came, c->w->now, (uint16_t)(number.p[0] << 8 | number.p[1]));
+    if (number.n == 2) came(c, (uint16_t)(number.p[0] << 8 | number.p[1]));
     for (uint8_t i = 0; i < c->gots; i++) {
         struct got_stream *g = &c->got[i];
         if (g->ssrc == h.ssrc) {

@@ -70,6 +70,7 @@ struct client {
     bool no_vp8;         /* its offers want H.264 alone, which nobody sends */
     uint8_t burst;       /* packets a frame */
     bool tells;          /* when which packet came (core/twcc) */
+    bool lies;           /* with it: that all came, at once, and REMB of 1 Gbit/s */
     struct twcc came;
     uint64_t padding; /* packets of padding alone */
 };

@@ -304,7 +304,7 @@ static void what_we_write_we_read(void **state)
     }
 }
 
-/* Whatever is said, the rate stays between its limits and the next honest feedback is understood. */
+/* Row 22. Whatever is said, the rate stays between its limits and the next honest feedback is understood. */
 static void lies_do_no_harm(void **state)
 {
     struct rng_seeded random = {99};

@@ -220,11 +220,10 @@ static void over(struct client *c, usec us, const struct track *const *t, uint64
         packets[i] -= before[i];
 }
 
-static void a_narrow_link(enum room_class of_class)
+/* Four who publish, and two who watch: the one returned and the last. */
+static struct client *meet(enum room_class of_class, const struct track *t[static 4])
 {
     static const uint16_t height[4] = {180, 720, 180, 360};
-    const struct track *t[4] = {0};
-    uint64_t got[5], beside[5];
     struct link_conf link = {.delay_us = 30000};
     assert_ok(world_init(&w, 61, of_class, &link));
     for (unsigned i = 0; i < 4; i++) {
@@ -246,6 +245,14 @@ static void a_narrow_link(enum room_class of_class)
         if (k->kind == SDP_VIDEO) t[n++] = k;
     see(v, height, 4);
     see(other, height, 4);
+    return v;
+}
+
+static void a_narrow_link(enum room_class of_class)
+{
+    const struct track *t[4] = {0};
+    uint64_t got[5], beside[5];
+    struct client *v = meet(of_class, t), *other = &w.client[w.clients - 1];
     world_run(&w, 4 * USEC_S);
     over(v, 5 * USEC_S, t, got);
     print_message("wide: %llu %llu %llu %llu\n", (unsigned long long)got[0], (unsigned long long)got[1],
@@ -305,6 +312,33 @@ static void a_narrow_link_in_a_sealed_room(void **state)
     a_narrow_link(CLASS_SEALED);
 }
 
+/* Row 22. Whoever says that all of it came, on a link that is full, gets what is published and no more, and hurts
+ * nobody else. */
+static void who_lies_hurts_itself(void **state)
+{
+    const struct track *t[4] = {0};
+    uint64_t got[5], before[5], beside[5];
+    (void)state;
+    struct client *v = meet(CLASS_GOVERNED, t), *other = &w.client[w.clients - 1];
+    v->lies = true;
+    world_run(&w, 4 * USEC_S);
+    narrow(v, 800000);
+    world_run(&w, 4 * USEC_S);
+    uint64_t bytes = v->down.counts.in_bytes, beside_bytes = other->down.counts.in_bytes;
+    count(other, t, 4, before);
+    over(v, 20 * USEC_S, t, got);
+    count(other, t, 4, beside);
+    bytes = v->down.counts.in_bytes - bytes;
+    beside_bytes = other->down.counts.in_bytes - beside_bytes;
+    print_message("the liar is sent %llu kbit/s, of %llu that are published\n",
+                  (unsigned long long)(bytes * 8 / 20000), (unsigned long long)(beside_bytes * 8 / 20000));
+    assert_true(bytes < beside_bytes * 13 / 10);
+    for (unsigned i = 0; i < 4; i++)
+        assert_true(beside[i] - before[i] > 20 * 88);
+    assert_int_equal(estimate_bps(other->member->estimate), ESTIMATE_MOST);
+    world_fini(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -315,6 +349,7 @@ int main(void)
         cmocka_unit_test(layers_of_one_stream),
         cmocka_unit_test(a_narrow_link_in_a_governed_room),
         cmocka_unit_test(a_narrow_link_in_a_sealed_room),
+        cmocka_unit_test(who_lies_hurts_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
