@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/command.h"
 
+#include "app/kms_provider.h"
 #include "app/page_files.h"
 
 #include "core/crypto.h"
@@ -94,6 +95,26 @@ static void look_at_machine(struct report *r)
           "install OpenSSL 3.0 with its default provider");
 }
 
+static void look_at_kms(struct report *r, const struct config *c)
+{
+    char text[512];
+    struct kms_provider p;
+    if (!config_kms_remote(c)) {
+        found(r, ODD, "recordings are under a key file on this machine (kms = file): for one machine only",
+              "name the organisation's key management system: docs/operators.md, Keys");
+        return;
+    }
+    process_end_within(30); /* a module that hangs */
+    enum err e = kms_provider_open(&p, c, openssl_crypto());
+    if (!e) e = kms_provider_check(&p);
+    process_end_within(0);
+    snprintf(text, sizeof text, "key management: %s, token \"%s\", key \"%s\"%s%s", c->kms, c->kms_token,
+             c->kms_key, e ? ": " : " can be used", e ? kms_provider_why(&p) : "");
+    found(r, e ? BAD : FINE, text,
+          "without it no recording begins and none opens; see docs/operators.md, Keys");
+    kms_provider_close(&p);
+}
+
 static void look_at_config(struct report *r, const char *file)
 {
     static struct config c;
@@ -108,6 +129,7 @@ static void look_at_config(struct report *r, const char *file)
     if (!e && c.turn_allow_peer.count)
         found(r, ODD, "the relay may reach networks named by turn-allow-peer",
               "leave this to tests and benches");
+    if (!e && openssl_crypto()) look_at_kms(r, &c);
     if (!e && c.dev) found(r, ODD, "dev is on: anybody may make rooms", "never so on a machine others reach");
 }
 

@@ -12,8 +12,9 @@
 
 enum kind { PATH, TEXT, ADDRESS, ADDRESSES, IPS, CIDRS, ORIGINS, COUNT, SWITCH, LEVEL };
 
-#define R(role)       (1u << (role))
-#define NEEDED_BY_ALL (R(ROLE_FRONT) | R(ROLE_ENGINE) | R(ROLE_KEEPER) | R(ROLE_VAULT) | R(ROLE_ARCHIVE))
+#define R(role) (1u << (role))
+#define NEEDED_BY_ALL                                                                                        \
+    (R(ROLE_FRONT) | R(ROLE_ENGINE) | R(ROLE_KEEPER) | R(ROLE_VAULT) | R(ROLE_ARCHIVE) | R(ROLE_KMS))
 
 /* Order is also the place in config.rank. */
 static const struct setting {
@@ -35,6 +36,13 @@ static const struct setting {
     {"tls-certificate", PATH, offsetof(struct config, tls_certificate), 0},
     {"tls-key", PATH, offsetof(struct config, tls_key), 0},
     {"audit-heads", PATH, offsetof(struct config, audit_heads), R(ROLE_KEEPER)},
+    {"kms", TEXT, offsetof(struct config, kms), R(ROLE_VAULT) | R(ROLE_KMS)},
+    {"kms-module", PATH, offsetof(struct config, kms_module), R(ROLE_KMS)},
+    {"kms-token", TEXT, offsetof(struct config, kms_token), R(ROLE_KMS)},
+    {"kms-key", TEXT, offsetof(struct config, kms_key), R(ROLE_KMS)},
+    {"kms-pin-file", PATH, offsetof(struct config, kms_pin_file), R(ROLE_KMS)},
+    {"kms-folder", PATH, offsetof(struct config, kms_folder), R(ROLE_KMS)},
+    {"kms-environment", PATH, offsetof(struct config, kms_environment), R(ROLE_KMS)},
     {"dev", SWITCH, offsetof(struct config, dev), NEEDED_BY_ALL},
     {"log", LEVEL, offsetof(struct config, log), NEEDED_BY_ALL},
 };
@@ -59,6 +67,7 @@ void config_init(struct config *c)
     snprintf(c->media.text[0], CONFIG_TEXT, "0.0.0.0:40000");
     c->media.count = 1;
     snprintf(c->log, sizeof c->log, "info");
+    snprintf(c->kms, sizeof c->kms, "file");
 }
 
 static bool is_ip(const char *text)
@@ -309,6 +318,25 @@ static enum err read_flags(struct config *c, int argc, char **argv, const char *
     return OK;
 }
 
+bool config_kms_remote(const struct config *c)
+{
+    return strcmp(c->kms, "file") != 0;
+}
+
+static enum err check_kms(const struct config *c, struct config_fault *fault)
+{
+    if (!config_kms_remote(c)) return OK;
+    if (strcmp(c->kms, "pkcs11") != 0)
+        return fault_of(fault, ERR_FORMAT, "kms: expected file or pkcs11, not \"%s\"", c->kms);
+    if (!c->kms_module[0] || !c->kms_token[0] || !c->kms_key[0] || !c->kms_pin_file[0])
+        return fault_of(fault, ERR_STATE,
+                        "kms = pkcs11 wants kms-module, kms-token, kms-key and kms-pin-file");
+    if (file_open_to_others(c->kms_pin_file))
+        return fault_of(fault, ERR_DENIED, "kms-pin-file: %.150s can be read by others; chmod 600 it",
+                        c->kms_pin_file);
+    return OK;
+}
+
 static enum err check(const struct config *c, struct config_fault *fault)
 {
     if (c->listen_plain[0] && !c->dev)
@@ -318,7 +346,7 @@ static enum err check(const struct config *c, struct config_fault *fault)
         return fault_of(fault, ERR_STATE, "tls-certificate and tls-key go together");
     if (c->tls_key[0] && file_open_to_others(c->tls_key))
         return fault_of(fault, ERR_DENIED, "tls-key: %.150s can be read by others; chmod 600 it", c->tls_key);
-    return OK;
+    return check_kms(c, fault);
 }
 
 enum err config_read(struct config *c, int argc, char **argv, struct config_fault *fault)

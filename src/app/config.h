@@ -33,7 +33,11 @@ struct config {
     char log[CONFIG_TEXT];
     uint32_t engines; /* 0: one a core */
     bool dev;
-    uint8_t rank[16]; /* which source set a key last */
+    /* the key management system: "file" or "pkcs11", and how the latter is reached */
+    char kms[CONFIG_TEXT], kms_token[CONFIG_TEXT], kms_key[CONFIG_TEXT];
+    char kms_module[CONFIG_PATH], kms_pin_file[CONFIG_PATH], kms_folder[CONFIG_PATH];
+    char kms_environment[CONFIG_PATH]; /* NAME=VALUE for the module, which is given no other */
+    uint8_t rank[32];                  /* which source set a key last */
 };
 struct config_fault {
     char text[CONFIG_FAULT];
@@ -50,6 +54,8 @@ enum err config_lines(struct config *c, enum config_source from, struct span tex
 /* File (if --config names one), environment and flags together, checked. argv begins after the command.
  * ERR_CLOSED when --help is among the flags. */
 enum err config_read(struct config *c, int argc, char **argv, struct config_fault *fault) MUST_CHECK;
+/* The customer's key is not in a file of ours: the role `kms` runs. */
+bool config_kms_remote(const struct config *c);
 /* What a role needs of it, as lines. */
 void config_part(struct writer *w, const struct config *c, enum role role);
 

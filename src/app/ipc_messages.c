@@ -438,3 +438,26 @@ x.plain = read_vec8(&r);
 x.sealed = read_vec16(&r);
 x.why = read_vec8(&r);
 GET_END
+
+void put_ipc_kms_ask(struct writer *w, const struct ipc_kms_ask *m)
+{
+    write_u8(w, m->wrap);
+    write_vec16(w, m->aad);
+    write_vec16(w, m->bytes);
+}
+GET_BEGIN(ipc_kms_ask)
+x.wrap = read_u8(&r) != 0;
+x.aad = read_vec16(&r);
+x.bytes = read_vec16(&r);
+GET_END
+
+void put_ipc_kms_told(struct writer *w, const struct ipc_kms_told *m)
+{
+    write_u8(w, m->fault);
+    write_vec16(w, m->bytes);
+}
+GET_BEGIN(ipc_kms_told)
+x.fault = read_u8(&r);
+x.bytes = read_vec16(&r);
+if (x.fault >= ERR_COUNT || (x.fault == OK) != (x.bytes.n != 0)) return ERR_FORMAT;
+GET_END

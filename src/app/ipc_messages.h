@@ -158,6 +158,14 @@ struct ipc_key_wanted { /* IPC_KEY_WANTED, session = the asker's */
 struct ipc_key { /* IPC_KEY; an empty plain key: refused */
     struct span plain, sealed, why;
 };
+struct ipc_kms_ask { /* IPC_KMS_ASK */
+    bool wrap;
+    struct span aad, bytes; /* a plain data key to be wrapped, or a wrapped one to be opened */
+};
+struct ipc_kms_told {  /* IPC_KMS_TOLD */
+    uint8_t fault;     /* enum err of struct kms; then bytes is empty */
+    struct span bytes; /* the wrapped key, or the plain one */
+};
 
 #define IPC_PUT_GET(name)                                                                                    \
     void put_##name(struct writer *w, const struct name *m);                                                 \
@@ -186,5 +194,7 @@ IPC_PUT_GET(ipc_record_read);
 IPC_PUT_GET(ipc_record_bytes);
 IPC_PUT_GET(ipc_key_wanted);
 IPC_PUT_GET(ipc_key);
+IPC_PUT_GET(ipc_kms_ask);
+IPC_PUT_GET(ipc_kms_told);
 
 #endif

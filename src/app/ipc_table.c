@@ -25,6 +25,7 @@ uint32_t ipc_allow(unsigned message, unsigned from, unsigned to)
 
 const char *role_name(unsigned role)
 {
-    static const char *const names[ROLE_COUNT] = {"parent", "front", "engine", "vault", "keeper", "archive"};
+    static const char *const names[ROLE_COUNT] = {"parent", "front",   "engine", "vault",
+                                                  "keeper", "archive", "kms"};
     return role < ROLE_COUNT ? names[role] : "nobody";
 }

@@ -9,7 +9,16 @@
 
 #include <stdint.h>
 
-enum role { ROLE_PARENT, ROLE_FRONT, ROLE_ENGINE, ROLE_VAULT, ROLE_KEEPER, ROLE_ARCHIVE, ROLE_COUNT };
+enum role {
+    ROLE_PARENT,
+    ROLE_FRONT,
+    ROLE_ENGINE,
+    ROLE_VAULT,
+    ROLE_KEEPER,
+    ROLE_ARCHIVE,
+    ROLE_KMS,
+    ROLE_COUNT
+};
 
 /*  name                 from          to           largest body */
 #define IPC_TABLE(X)                                                                                         \
@@ -65,7 +74,9 @@ enum role { ROLE_PARENT, ROLE_FRONT, ROLE_ENGINE, ROLE_VAULT, ROLE_KEEPER, ROLE_
     X(IPC_RECORD_BYTES, ROLE_ARCHIVE, ROLE_KEEPER, 524800)                                                   \
     X(IPC_RECORD_DROP, ROLE_KEEPER, ROLE_ARCHIVE, 64) /* its files go */                                     \
     X(IPC_KEY_WANTED, ROLE_ARCHIVE, ROLE_VAULT, 1024) /* a new data key, or one opened */                    \
-    X(IPC_KEY, ROLE_VAULT, ROLE_ARCHIVE, 1024)
+    X(IPC_KEY, ROLE_VAULT, ROLE_ARCHIVE, 1024)                                                               \
+    X(IPC_KMS_ASK, ROLE_VAULT, ROLE_KMS, 1024) /* wrap or open this; session = the question */               \
+    X(IPC_KMS_TOLD, ROLE_KMS, ROLE_VAULT, 1024)
 
 enum ipc_message {
     IPC_NONE,

@@ -32,11 +32,9 @@ static int serve(int argc, char **argv)
 /* Started by the parent only, with the link to it as descriptor 3. */
 static int role(int argc, char **argv)
 {
-    static const struct role_work *const works[ROLE_COUNT] = {[ROLE_FRONT] = &front_work,
-                                                              [ROLE_ENGINE] = &engine_work,
-                                                              [ROLE_VAULT] = &vault_work,
-                                                              [ROLE_KEEPER] = &keeper_work,
-                                                              [ROLE_ARCHIVE] = &archive_work};
+    static const struct role_work *const works[ROLE_COUNT] = {
+        [ROLE_FRONT] = &front_work,   [ROLE_ENGINE] = &engine_work,   [ROLE_VAULT] = &vault_work,
+        [ROLE_KEEPER] = &keeper_work, [ROLE_ARCHIVE] = &archive_work, [ROLE_KMS] = &kms_work};
     uint16_t index = 0;
     if (argc != 2) return complain(2, "roles are started by `incamera serve`");
     for (const char *p = argv[1]; *p >= '0' && *p <= '9' && index < SEAT_ENGINES_MAX; p++)

@@ -11,7 +11,7 @@
 
 #include <stdio.h>
 
-#define CHILDREN_MAX (CONFIG_ENGINES_MAX + 4)
+#define CHILDREN_MAX (CONFIG_ENGINES_MAX + 5)
 #define BACK_OFF_MIN (100 * USEC_MS)
 #define BACK_OFF_MAX (5 * USEC_S)
 #define LIVED_WELL   (10 * USEC_S) /* a role that ran so long starts anew without delay */
@@ -52,7 +52,7 @@ static bool neighbours(const struct child *a, const struct child *b)
     static const uint8_t pairs[][2] = {
         {ROLE_FRONT, ROLE_KEEPER},  {ROLE_FRONT, ROLE_ENGINE},   {ROLE_KEEPER, ROLE_ENGINE},
         {ROLE_KEEPER, ROLE_VAULT},  {ROLE_KEEPER, ROLE_ARCHIVE}, {ROLE_ENGINE, ROLE_ARCHIVE},
-        {ROLE_ARCHIVE, ROLE_VAULT}, {ROLE_FRONT, ROLE_ARCHIVE},
+        {ROLE_ARCHIVE, ROLE_VAULT}, {ROLE_FRONT, ROLE_ARCHIVE},  {ROLE_VAULT, ROLE_KMS},
     };
     for (unsigned i = 0; i < COUNT_OF(pairs); i++)
         if ((pairs[i][0] == a->role && pairs[i][1] == b->role) ||
@@ -121,7 +121,7 @@ static void announce(struct parent *p)
     char line[256];
     int n = 0;
     p->announced = true;
-    log_event(LOG_INFO, "server.ready", "engines=%u", p->count - 4);
+    log_event(LOG_INFO, "server.ready", "engines=%u", p->config->engines);
     if (p->config->dev && p->bound.plain[0]) {
         n = snprintf(line, sizeof line, "http://%s/  (on this machine)\n", p->bound.plain);
         /* whoever names the plain address knows it: then standard output has the one line `ready` only */
@@ -138,7 +138,7 @@ static void health(struct parent *p)
 {
     bool up = !p->stopping;
     for (unsigned i = 0; i < p->count; i++)
-        up = up && p->child[i].ready;
+        up = up && (p->child[i].ready || p->child[i].role == ROLE_KMS); /* calls go on without it */
     p->all_up = up;
     for (unsigned i = 0; i < p->count; i++)
         if (p->child[i].role == ROLE_FRONT && p->child[i].ready)
@@ -212,7 +212,7 @@ static void child_down(struct child *c)
     bool was_ready = c->ready;
     c->ready = false;
     if (p->stopping) return;
-    if (!p->announced) { /* no half start */
+    if (!p->announced && c->role != ROLE_KMS) { /* no half start */
         p->code = 1;
         loop_stop(p->loop);
         return;
@@ -308,14 +308,12 @@ static usec turn(void *ctx, usec now)
         if (finished(p, now)) loop_stop(p->loop);
         return now + 50 * USEC_MS;
     }
-    if (!p->announced) {
-        if (now >= p->start_by) {
-            log_event(LOG_ERROR, "server.failed", "why=\"a role did not start in time\"");
-            p->code = 1;
-            loop_stop(p->loop);
-        }
-        return p->start_by;
+    if (!p->announced && now >= p->start_by) {
+        log_event(LOG_ERROR, "server.failed", "why=\"a role did not start in time\"");
+        p->code = 1;
+        loop_stop(p->loop);
     }
+    if (!p->announced) until = p->start_by;
     for (unsigned i = 0; i < p->count; i++) {
         struct child *c = &p->child[i];
         if (c->pid) continue;
@@ -397,6 +395,7 @@ int parent_serve(const struct config *config)
     add_child(p, ROLE_VAULT, 0);
     add_child(p, ROLE_KEEPER, 0);
     add_child(p, ROLE_ARCHIVE, 0);
+    if (config_kms_remote(&own)) add_child(p, ROLE_KMS, 0);
     for (unsigned i = 0; i < own.engines; i++)
         add_child(p, ROLE_ENGINE, i);
     add_child(p, ROLE_FRONT, 0);

@@ -79,7 +79,7 @@ bool seat_knows(const struct seat *s, enum role who, uint16_t index);
 /* The life of a role's process on ROLE_FD; its exit code. */
 int seat_run(enum role role, uint16_t index, const struct role_work *work);
 
-/* The five roles' work; the parent has none. */
-extern const struct role_work front_work, engine_work, keeper_work, vault_work, archive_work;
+/* The six roles' work; the parent has none. */
+extern const struct role_work front_work, engine_work, keeper_work, vault_work, archive_work, kms_work;
 
 #endif

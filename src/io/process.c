@@ -188,3 +188,19 @@ void process_raise_descriptors(void)
     r.rlim_cur = r.rlim_max < 262144 ? r.rlim_max : 262144;
     setrlimit(RLIMIT_NOFILE, &r);
 }
+
+enum err process_env_set(const char *assignment)
+{
+    char name[64];
+    const char *equals = strchr(assignment, '=');
+    size_t n = equals ? (size_t)(equals - assignment) : 0;
+    if (n == 0 || n >= sizeof name) return ERR_FORMAT;
+    memcpy(name, assignment, n);
+    name[n] = 0;
+    return setenv(name, equals + 1, 1) == 0 ? OK : ERR_NOMEM;
+}
+
+void process_end_within(unsigned seconds)
+{
+    alarm(seconds);
+}

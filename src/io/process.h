@@ -37,6 +37,10 @@ void process_write_output(struct span s);
 /* An environment variable, borrowed, or NULL; `at` walks over all of them: NULL at the end. */
 const char *process_env(const char *name);
 const char *process_env_at(unsigned at);
+/* Sets NAME=VALUE for libraries in this process. ERR_FORMAT, ERR_NOMEM. */
+enum err process_env_set(const char *assignment) MUST_CHECK;
+/* Ends this process (SIGALRM) unless it is called again within so many seconds; 0 calls it off. */
+void process_end_within(unsigned seconds);
 unsigned process_cores(void);
 /* The resident bytes of this process, for the metrics; 0 when unknown. */
 uint64_t process_resident(void);

@@ -30,7 +30,7 @@
 #define SANITIZED 0
 #endif
 
-enum { FRONT = 1, ENGINE = 2, VAULT = 4, KEEPER = 8, ARCHIVE = 16, ALL = 31 };
+enum { FRONT = 1, ENGINE = 2, VAULT = 4, KEEPER = 8, ARCHIVE = 16, ALL = 31, KMS = 32 };
 
 /* Which roles may make which call. What is not here answers EPERM; what is in `fatal` ends the process. */
 static const struct row {
@@ -161,24 +161,40 @@ void sandbox_keep_folder(const char *path)
     kept_folder = path;
 }
 
+static bool open_path(int set, const char *path, uint64_t access)
+{
+    struct landlock_path_beneath_attr under = {.allowed_access = access,
+                                               .parent_fd = open(path, O_PATH | O_CLOEXEC)};
+    if (under.parent_fd < 0) return false;
+    bool good = syscall(SYS_landlock_add_rule, set, LANDLOCK_RULE_PATH_BENEATH, &under, 0) == 0;
+    close(under.parent_fd);
+    return good;
+}
+
+/* What a vendor's module may read: libraries, settings, devices. Data folders lie elsewhere. */
+static void open_system(int set)
+{
+    static const char *const reads[] = {"/usr", "/lib", "/lib64", "/etc", "/opt", "/run", "/sys", "/dev"};
+    for (unsigned i = 0; i < COUNT_OF(reads); i++) /* one that is not there is no fault */
+        (void)open_path(set, reads[i],
+                        LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR |
+                            (strcmp(reads[i], "/dev") == 0 ? LANDLOCK_ACCESS_FS_WRITE_FILE : 0));
+}
+
 /* No path but the kept folder. A kernel without Landlock answers ENOSYS or EOPNOTSUPP: the other walls stand.
  */
-static enum err shut_paths(bool keep)
+static enum err shut_paths(bool keep, bool system)
 {
     struct landlock_ruleset_attr attr = {.handled_access_fs = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1};
     int set = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof attr, 0);
     if (set < 0) return errno == ENOSYS || errno == EOPNOTSUPP ? OK : ERR_IO;
     bool good = true;
-    if (keep && kept_folder) {
-        struct landlock_path_beneath_attr under = {
-            .allowed_access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
-                              LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |
-                              LANDLOCK_ACCESS_FS_REMOVE_FILE,
-            .parent_fd = open(kept_folder, O_PATH | O_CLOEXEC)};
-        good = under.parent_fd >= 0 &&
-               syscall(SYS_landlock_add_rule, set, LANDLOCK_RULE_PATH_BENEATH, &under, 0) == 0;
-        if (under.parent_fd >= 0) close(under.parent_fd);
-    }
+    if (system) open_system(set);
+    if (keep && kept_folder)
+        good = open_path(set, kept_folder,
+                         LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
+                             LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |
+                             LANDLOCK_ACCESS_FS_REMOVE_FILE);
     good = good && syscall(SYS_landlock_restrict_self, set, 0) == 0;
     close(set);
     return good ? OK : ERR_IO;
@@ -232,13 +248,15 @@ static bool add_special(scmp_filter_ctx c, unsigned role)
 
 static enum err filter(unsigned role)
 {
-    scmp_filter_ctx c = seccomp_init(SANITIZED ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EPERM));
+    scmp_filter_ctx c = seccomp_init(SANITIZED || role == KMS ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EPERM));
     if (!c) return ERR_NOMEM;
     bool good = true;
     for (unsigned i = 0; good && i < COUNT_OF(fatal); i++)
-        if (!SANITIZED || fatal[i] != SCMP_SYS(ptrace)) /* the leak checker's way of stopping threads */
+        /* a vendor's module talks to its HSM over the network */
+        if ((role != KMS || fatal[i] != SCMP_SYS(connect)) &&
+            (!SANITIZED || fatal[i] != SCMP_SYS(ptrace))) /* the leak checker's way of stopping threads */
             good = seccomp_rule_add(c, SCMP_ACT_KILL_PROCESS, fatal[i], 0) == 0;
-    if (!SANITIZED) {
+    if (!SANITIZED && role != KMS) {
         for (unsigned i = 0; good && i < COUNT_OF(rows); i++)
             if (rows[i].roles & role) good = seccomp_rule_add(c, SCMP_ACT_ALLOW, rows[i].call, 0) == 0;
         good = good && add_special(c, role);
@@ -253,12 +271,13 @@ enum err sandbox_enter(const char *name)
     static const struct {
         const char *name;
         unsigned role;
-    } roles[] = {
-        {"front", FRONT}, {"engine", ENGINE}, {"vault", VAULT}, {"keeper", KEEPER}, {"archive", ARCHIVE}};
+    } roles[] = {{"front", FRONT},   {"engine", ENGINE},   {"vault", VAULT},
+                 {"keeper", KEEPER}, {"archive", ARCHIVE}, {"kms", KMS}};
     for (unsigned i = 0; i < COUNT_OF(roles); i++) {
         if (strcmp(name, roles[i].name) != 0) continue;
-        bool keep = roles[i].role == KEEPER || roles[i].role == ARCHIVE;
-        enum err e = SANITIZED ? OK : shut_paths(keep); /* the sanitizers' reports read /proc */
+        bool keep = roles[i].role == KEEPER || roles[i].role == ARCHIVE || roles[i].role == KMS;
+        enum err e =
+            SANITIZED ? OK : shut_paths(keep, roles[i].role == KMS); /* the sanitizers' reports read /proc */
         if (!e) e = drop_root(keep || SANITIZED);
         return e ? e : filter(roles[i].role);
     }

@@ -28,14 +28,16 @@ AGAIN(ipc_member)
 AGAIN(ipc_member_is)
 AGAIN(ipc_to_room)
 AGAIN(ipc_to_clients)
+AGAIN(ipc_kms_told)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static uint8_t text[ROOM_BYTES];
     static void (*const all[])(struct span, struct writer *, bool *) = {
-        again_ipc_ask,        again_ipc_told,    again_ipc_join,      again_ipc_join_answer, again_ipc_act,
-        again_ipc_act_answer, again_ipc_admit,   again_ipc_expel,     again_ipc_room_set,    again_ipc_member,
-        again_ipc_member_is,  again_ipc_to_room, again_ipc_to_clients};
+        again_ipc_ask,        again_ipc_told,       again_ipc_join,      again_ipc_join_answer,
+        again_ipc_act,        again_ipc_act_answer, again_ipc_admit,     again_ipc_expel,
+        again_ipc_room_set,   again_ipc_member,     again_ipc_member_is, again_ipc_to_room,
+        again_ipc_to_clients, again_ipc_kms_told};
     bool taken;
     if (size == 0 || size > ROOM_BYTES) return 0;
     struct writer w = writer_of(MSPAN(text, sizeof text));
