@@ -395,6 +395,49 @@ if (!only) {
     if (await page.evaluate(() => location.hash !== '')) throw new Error('the fragment is still there');
     await close(page);
   });
+  await checks.is('row 53: hostile names and words run nothing and build nothing, in every view', async () => {
+    const RUN = 'window.ran=(window.ran??0)+1';
+    const payloads = [
+      `<script>${RUN}</script>`, `<img src=x onerror=${RUN}>`, `"><svg onload=${RUN}>`, `'><iframe srcdoc="<script>parent.${RUN}</script>">`, `<style>@import'//x'</style>`, `</title><script>${RUN}</script>`,
+      `</textarea><img src=x onerror=${RUN}>`, `<math><mtext><table><mglyph><style><img src=x onerror=${RUN}>`, `{{constructor.constructor('${RUN}')()}}`, `\${${RUN}}`, `<a href="javascript:${RUN}">x</a>`,
+      `<details open ontoggle=${RUN}>`, `<input autofocus onfocus=${RUN}>`, `<video><source onerror=${RUN}>`, `<object data="javascript:${RUN}">`, `<form><button formaction=javascript:${RUN}>x`, `<svg><animate onbegin=${RUN} attributeName=x>`,
+      `<base href=//evil.example>`, `<meta http-equiv=refresh content="0;url=javascript:${RUN}">`, `<link rel=stylesheet href=//evil.example/x>`, `\u202e<script>${RUN}</script>`, `&lt;script&gt;${RUN}&lt;/script&gt;`, `<b id=app name=app>`, `__proto__`, `constructor`, `%3Cscript%3E${RUN}%3C/script%3E`,
+    ];
+    const links = ['javascript:window.ran=1', 'data:text/html,<script>window.ran=1</script>', 'vbscript:x', 'http://x"onmouseover=window.ran=1', "https://x'onclick=window.ran=1 <b>y</b>", 'https://user:pw@evil.example/'];
+    const page = await inCall(payloads.slice(0, 24).map((name) => ({ name, camera: false })), {}, { can: ['publish', 'chat', 'moderate'] });
+    await page.evaluate(() => {
+      window.reports = [];
+      addEventListener('securitypolicyviolation', (e) => window.reports.push(e.violatedDirective));
+      window.before = document.querySelectorAll('script, iframe, object, base, link, meta, style').length;
+    });
+    for (const [i, text] of [...payloads, ...links].entries()) server.says(server.people[i % 24], text);
+    server.all({ type: 'knocks', knocks: payloads.slice(0, 8).map((name, i) => ({ knock: i + 1, name })) });
+    for (const [i, name] of payloads.entries()) server.all({ type: 'member_joined', member: { member: 500 + i, name, kind: 'browser', moderator: i % 2 === 0, hand: true, since: 0 } });
+    for (const emoji of payloads.slice(0, 4)) server.all({ type: 'reacted', member: 3, emoji });
+    server.all({ type: 'locked', locked: true, by: 501 });
+    server.all({ type: 'error', code: 'x', title: payloads[0] });
+    for (const key of ['p', 'c', 'w']) {
+      await page.keyboard.press(key);
+      await page.evaluate(() => new Promise((done) => setTimeout(done, 120)));
+      if (key === 'c') {
+        await until('all words', () => page.evaluate((n) => document.querySelectorAll('.said-text').length === n, payloads.length + links.length), 5000);
+        const odd = await page.evaluate(() => [...document.querySelectorAll('.said-text a')].filter((a) => !/^https?:$/.test(a.protocol) || !a.relList.contains('noopener')).map((a) => a.href));
+        if (odd.length) throw new Error(`links ${odd.join(' ')}`);
+        const lost = await page.evaluate((all) => all.filter((t) => ![...document.querySelectorAll('.said-text')].some((x) => x.textContent === t)), payloads);
+        if (lost.length) throw new Error(`not shown as written: ${lost[0]}`);
+      }
+      await page.keyboard.press('Escape');
+    }
+    server.all({ type: 'closed', reason: 'kicked', title: payloads[1], by: 500 });
+    await until('the end', () => page.$('main.end'));
+    const found = await page.evaluate(() => ({
+      ran: window.ran ?? 0, reports: window.reports, built: document.querySelectorAll('script, iframe, object, base, link, meta, style').length - window.before,
+      on: [...document.querySelectorAll('*')].filter((e) => [...e.attributes].some((a) => a.name.startsWith('on'))).length,
+    }));
+    if (found.ran || found.reports.length || found.built || found.on) throw new Error(JSON.stringify(found));
+    await close(page);
+    return `${payloads.length} names, ${payloads.length + links.length} messages: 0 ran, 0 reports`;
+  });
   await checks.is('first load to preview', async () => {
     server.clear();
     const start = Date.now();
