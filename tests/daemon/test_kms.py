@@ -138,6 +138,8 @@ def row_69(s):
     with Live(s, "running"), Live(s, "new"):
         number = record(s, "running")
         pid = s.children()["kms"][0]
+        status = open(f"/proc/{pid}/status").read()
+        check("the role has no powers", "Seccomp:\t2" in status and "NoNewPrivs:\t1" in status and "CapEff:\t0000000000000000" in status, status)
         os.kill(pid, signal.SIGSTOP)
         size = lambda: sum(os.path.getsize(p) for p in glob.glob(f"{s.data}/archive/{number}.*"))
         before = size()
