@@ -151,7 +151,10 @@ int main(void)
         cmocka_unit_test(lost_sessions), cmocka_unit_test(keys_that_are_not_right)};
     void *module =
         dlopen(SCRIPTED_MODULE, RTLD_NOW); /* held, so that the script stays while the guest unloads it */
-    if (!module) return 1;
+    if (!module) {
+        fprintf(stderr, "%s\n", dlerror());
+        return 1;
+    }
     call = dlsym(module, "script_call");
     times = dlsym(module, "script_times");
     keys = dlsym(module, "script_keys");
