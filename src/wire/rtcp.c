@@ -93,9 +93,11 @@ enum err rtcp_next(struct span *rest, struct rtcp_item *item)
     if (first >> 6 != 2 || type < 192 || type > 223) return ERR_FORMAT;
     struct span body = read_bytes(&r, n);
     size_t whole = n + 4;
-    if (first & 0x20) { /* padding: only at the very end, RFC 3550 section 6.4.1 */
+    if (first &
+        0x20) { /* padding: only at the very end, RFC 3550 section 6.4.1; of transport-wide feedback any length */
         uint8_t pad = n ? body.p[n - 1] : 0;
-        if (rest->n != whole || pad == 0 || pad % 4 || pad > n) return ERR_FORMAT;
+        bool arrivals = type == RTCP_TYPE_RTPFB && (first & 0x1f) == FMT_TRANSPORT_CC;
+        if (rest->n != whole || pad == 0 || (pad % 4 && !arrivals) || pad > n) return ERR_FORMAT;
         body.n -= pad;
     }
     struct rtcp_item found = {.count = first & 0x1f};

@@ -89,6 +89,14 @@ static void torture_is_refused(void **state)
     assert_err(ERR_FORMAT, read_all(BYTES(0x84, 206, 0, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 0)));
     assert_err(ERR_FORMAT, read_all(BYTES(0xa0, 201, 0, 1, 0, 0, 0, 0))); /* padding of 0 */
     assert_err(ERR_FORMAT, read_all(BYTES(0xa0, 201, 0, 1, 0, 0, 0, 255)));
+    assert_err(ERR_FORMAT, read_all(BYTES(0xa0, 201, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2)));
+    /* transport-wide feedback ends with any number of them, as Chromium sends it */
+    struct span feedback =
+        BYTES(0xaf, 205, 0, 6, 0, 0, 0, 1, 0, 0, 0, 2, 0, 9, 0, 2, 0, 0, 1, 7, 0x20, 2, 8, 4, 0, 0, 0, 3);
+    struct rtcp_item item;
+    assert_ok(rtcp_next(&feedback, &item));
+    assert_int_equal(item.kind, RTCP_TRANSPORT_CC);
+    assert_int_equal(item.body.n, 13);
     assert_err(ERR_FORMAT,
                read_all(BYTES(0xa0, 201, 0, 1, 0, 0, 0, 4, 0x80, 201, 0, 1, 0, 0, 0, 1))); /* not last */
     assert_err(ERR_SHORT,
