@@ -312,7 +312,7 @@ static void judge_loss(struct estimate *e, usec now)
         }
         double from = smaller(e->loss_bps, e->delay_bps);
         if (from >= ESTIMATE_MOST) from = smaller(bps, ESTIMATE_MOST);
-        e->loss_bps = within(from * (1 - 0.5 * over), ESTIMATE_LEAST, ESTIMATE_MOST);
+        e->loss_bps = within(from * (1 - 0.5 * over), ESTIMATE_LOST, ESTIMATE_MOST);
     } else if (over < LOSS_LOW && e->loss_bps < ESTIMATE_MOST) {
         double to = e->loss_bps * (1 + (ETA - 1) * (s < 1 ? s : 1)), most = AHEAD * arrived(e) + 10000;
         if (to <= most) e->loss_bps = within(to, ESTIMATE_LEAST, ESTIMATE_MOST);

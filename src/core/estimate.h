@@ -12,8 +12,9 @@
 #include "base/span.h"
 #include "base/time.h"
 
-#define ESTIMATE_LEAST   50000u     /* bit/s: below this nothing is gained by sending less */
-#define ESTIMATE_DELAY   150000u    /* bit/s: nor does delay alone go below this: so little fills no path */
+#define ESTIMATE_LEAST   50000u  /* bit/s: below this nothing is gained by sending less */
+#define ESTIMATE_DELAY   150000u /* bit/s: nor does delay alone go below this: so little fills no path */
+#define ESTIMATE_LOST    500000u /* bit/s: nor loss alone below this: on such a path sending less seldom helps */
 #define ESTIMATE_PROBE   500000u    /* bit/s of a probe at least: of fewer packets nothing can be told */
 #define ESTIMATE_MOST    100000000u /* bit/s; also: no limit is known */
 #define ESTIMATE_PACKETS 2048       /* that are remembered until feedback; power of two */

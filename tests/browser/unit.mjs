@@ -15,7 +15,7 @@ await build({
   entryPoints: files.map((f) => join(here, 'unit', f)), bundle: true, platform: 'node', format: 'esm', outdir: folder,
   outExtension: { '.js': '.mjs' }, target: 'node18', logLevel: 'warning', define: { ROOT: JSON.stringify(join(here, '../..')) },
 });
-const ran = spawnSync(process.execPath, ['--test', '--test-reporter=tap', ...files.map((f) => join(folder, f.replace(/\.ts$/, '.mjs')))], { encoding: 'utf8', timeout: process.env.LONG ? 1800000 : 60000 });
+const ran = spawnSync(process.execPath, ['--test', '--test-reporter=tap', ...files.map((f) => join(folder, f.replace(/\.ts$/, '.mjs')))], { encoding: 'utf8', timeout: process.env.LONG ? 3500000 : 60000 });
 for (const [, said] of ran.stdout.matchAll(/^# ((?:SEED|join at|\d+ changes).*)$/gm)) console.log(`# ${said}`);
 rmSync(folder, { recursive: true, force: true });
 const count = (name) => Number(new RegExp(`^# ${name} (\\d+)$`, 'm').exec(ran.stdout)?.[1] ?? 0);
