@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Files of sealed rooms (web/worker/files.ts) against a store in memory: there and back, lost requests, lies of the server, names.
 import assert from 'node:assert/strict';
+import { File } from 'node:buffer'; // a global of Node 20 only
 import { webcrypto } from 'node:crypto';
 import { test } from 'node:test';
 import type { FileHost, FileProgress } from '../../../web/worker/files.ts';
@@ -47,7 +48,7 @@ class Store implements FileHost {
   }
 }
 const bytesOf = (n: number): Uint8Array<ArrayBuffer> => Uint8Array.from({ length: n }, (_, i) => (i * 31 + (i >> 8)) & 255);
-const fileOf = (n: number, name = 'plan.pdf'): File => new File([bytesOf(n)], name, { type: 'application/pdf' });
+const fileOf = (n: number, name = 'plan.pdf'): Blob & { readonly name: string } => new File([bytesOf(n)], name, { type: 'application/pdf' }) as unknown as Blob & { readonly name: string };
 async function sent(store: Store, n: number, told: FileProgress[] = []): Promise<ReturnType<typeof readNote>> {
   const note = await new Transfer(store, n, (p) => told.push(p)).send(fileOf(n));
   return readNote(writeNote(note));
