@@ -5,7 +5,8 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Checks, chromium, until } from './browser.mjs';
 import { Person } from './person.mjs';
 import { PRELUDE, spied } from './spy.mjs';
@@ -234,6 +235,36 @@ await check('row 61: plain, cut, bent, foreign, replayed and old frames are neve
   if (injected < 500 || rendered.length < 300) throw new Error(`only ${injected} injected, ${rendered.length} rendered`);
   if (strange.length) throw new Error(`${strange.length} of ${rendered.length} rendered frames were never sent`);
   return `${injected} handed in, 0 came out; ${rendered.length} rendered, all of them sent by a member`;
+});
+await check('row 61: a server that swaps streams, lies in the descriptor, loses, repeats and delays packets: nobody under another\'s name', async () => {
+  const rogue = await startServer({ binary: join(dirname(fileURLToPath(import.meta.url)), '../../build/tests/incamera-rogue') });
+  const people = ['Ana', 'Ben', 'Eve'].map((n) => new Person(one, rogue.origin, { name: n, colour: COLOURS[n], hertz: 440, before: [spied, PRELUDE] }));
+  for (const p of people) open.add(p);
+  const path = await makeRoom(people[0]);
+  for (const p of people.slice(1)) {
+    await p.open(path);
+    await p.join();
+  }
+  let looked = 0, right = 0;
+  const wrong = [], near = (a, b) => a.every((v, i) => Math.abs(v - b[i]) < 50);
+  for (const stop = Date.now() + (LONG ? 120000 : 18000); Date.now() < stop;) {
+    for (const p of people) {
+      for (const { who, colour } of await p.eval(() => window.pictures())) {
+        const name = who.replace(' (you)', '');
+        if (!COLOURS[name]) continue; // not named yet
+        looked++;
+        if (near(colour, COLOURS[name])) right++;
+        else for (const [another, theirs] of Object.entries(COLOURS)) if (another !== name && near(colour, theirs)) wrong.push(`${another} under ${name}`);
+      }
+    }
+    await sleep(150);
+  }
+  const counts = await Promise.all(people.map((p) => p.eval(() => ({ ...window.counts }))));
+  await end(people);
+  await rogue.stop();
+  if (wrong.length) throw new Error(`${wrong.length} of ${looked}: ${[...new Set(wrong)].join(', ')}`);
+  if (right < looked / 3 || counts.some((c) => c.passed < 200)) throw new Error(`${right} of ${looked} right, ${JSON.stringify(counts)}`);
+  return `${looked} looks, ${right} right, 0 under another's name`;
 });
 await check('row 61: commits repeated, delayed behind what follows, and lost: all come to one code again', async () => {
   const { people, path } = await meet(['Ana', 'Ben']);

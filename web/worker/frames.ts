@@ -144,6 +144,12 @@ export class Frames {
     this.host.heard(opened.leaf);
     s.badSince = undefined;
     const who = opened.leaf * 65536 + opened.context;
+    if (who !== s.last && s.last !== -1 && !startsPicture(codec, opened.frame)) {
+      // Somebody else's, and nothing to begin with: the last picture of the one before would stand under the new name.
+      s.wantKey();
+      s.missed = true;
+      return;
+    }
     if (who !== s.last) s.from(opened);
     s.last = who;
     if (s.missed) s.wantKey();
@@ -156,4 +162,31 @@ export class Frames {
   }
 }
 
+/** Whether a decoder can begin with this clear frame; sound always can. RFC 6386 section 9.1; VP9 bitstream section 6.2; AV1 section 5.5
+ * (a sequence header); H.264 section 7.4.1 (an IDR slice or parameters). */
+export function startsPicture(codec: Codec, b: Uint8Array): boolean {
+  const first = b[0];
+  if (first === undefined) return codec === 'opus';
+  switch (codec) {
+    case 'opus': return true;
+    case 'vp8': return (first & 1) === 0;
+    case 'vp9': return (first & 0x30) === 0x30 ? (first & 0x06) === 0 : (first & 0x0c) === 0;
+    case 'av1':
+      for (let at = 0; at < b.length;) {
+        const head = b[at] ?? 0, type = (head >> 3) & 15;
+        if (type === 1) return true;
+        if (type !== 2 || (head & 2) === 0) return false; // after a temporal delimiter it comes first
+        at += 2 + ((head >> 2) & 1);
+      }
+      return false;
+    case 'h264':
+      for (let i = 0; i + 3 < Math.min(b.length, 512); i++) {
+        if (b[i] !== 0 || b[i + 1] !== 0 || b[i + 2] !== 1) continue;
+        const type = (b[i + 3] ?? 0) & 31;
+        if (type === 5 || type === 7) return true;
+        if (type === 1) return false;
+      }
+      return false;
+  }
+}
 const codecOf = (frame: Frame): Codec | undefined => CODEC[(frame.getMetadata().mimeType ?? '').toLowerCase()];

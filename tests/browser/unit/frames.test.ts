@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Frame, From } from '../../../web/worker/frames.ts';
-import { Frames } from '../../../web/worker/frames.ts';
+import { Frames, startsPicture } from '../../../web/worker/frames.ts';
 import { SealCore } from '../../../web/worker/seal_core.ts';
 
 declare const ROOT: string;
@@ -135,4 +135,15 @@ test('a group counts as split when somebody\'s frames open no more for 10 s, and
   ben.enter(2, 1);
   open(seal(1));
   assert.equal(ben.frames.split, false);
+});
+test('a picture begins where a decoder can begin', () => {
+  const b = (...x: number[]): Uint8Array => Uint8Array.from(x);
+  for (const [codec, key, delta] of [
+    ['vp8', b(0x10, 2, 0, 0x9d, 1, 0x2a), b(0x11, 2, 0)], ['vp9', b(0x82, 0x49, 0x83), b(0x86, 0, 0)], ['av1', b(0x12, 0, 0x0a, 10, 0), b(0x12, 0, 0x32, 9)],
+    ['h264', b(0, 0, 0, 1, 0x67, 1, 0, 0, 1, 0x65), b(0, 0, 0, 1, 0x41, 0x9a)],
+  ] as const) {
+    assert(startsPicture(codec, key), codec);
+    assert(!startsPicture(codec, delta) && !startsPicture(codec, b()), codec);
+  }
+  assert(startsPicture('opus', b(1)));
 });
